@@ -1,0 +1,147 @@
+# shellcheck shell=bash
+# Sourced by tools/dev: "check" and "format".
+
+readonly kSteps=(format tidy layering edges asan tsan clang)
+readonly kLibrary=(allocator ipc cpg)
+
+# Minutes on two cores with a cold build, and what the step does.
+describe() {
+  case "$1" in
+    format) echo "1 clang-format on every .h, .cc and .c" ;;
+    tidy) echo "6 clang-tidy on the library" ;;
+    layering) echo "1 allocator <- ipc <- cpg <- everything else" ;;
+    edges) echo "1 atomic operations and their named edges" ;;
+    asan) echo "14 tests under address and undefined-behaviour sanitizers" ;;
+    tsan) echo "14 tests under the thread sanitizer" ;;
+    clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
+    *) return 1 ;;
+  esac
+}
+
+# Versions matter to the formatter, so the one in tools/packages goes first.
+pick() {
+  local tool
+  for tool in "$1-19" "$1" "$1-14"; do
+    if command -v "$tool" >/dev/null; then
+      echo "$tool"
+      return
+    fi
+  done
+  note "no $1 found"
+  return 1
+}
+
+# NUL-separated sources below the named folders.
+sources_in() {
+  (cd "$ROOT" && find "$@" -name 'bazel-*' -prune -o -name .git -prune -o \
+    -type f \( -name '*.h' -o -name '*.cc' -o -name '*.c' \) -print0)
+}
+
+run_format() {
+  local tool
+  tool="$(pick clang-format)"
+  sources_in . | (cd "$ROOT" && xargs -0 -r "$tool" "$@")
+}
+
+cmd_format() {
+  need_packages check
+  run_format -i
+}
+
+check_format() { run_format --dry-run -Werror; }
+
+check_tidy() {
+  local tool
+  tool="$(pick clang-tidy)"
+  # A header is checked by itself too: it must compile alone. C is left out;
+  # its headers are zcb_*.h and include/. xargs keeps all cores busy and answers
+  # 123 when any run found something.
+  # shellcheck disable=SC2016  # the inner shell expands them
+  sources_in "${kLibrary[@]}" | (
+    cd "$ROOT" && grep -zvE '\.c$|/zcb_[^/]*\.h$|/include/' |
+      xargs -0 -r -P "$(nproc)" -n 4 sh -c '
+        tool=$1; shift
+        "$tool" --quiet "$@" -- -x c++ -std=c++20 -I. -Icpg/include \
+          2>/dev/null' tidy "$tool"
+  )
+}
+
+# Fails, with the path or the lines, when its input is not empty.
+want_nothing() {
+  local found
+  found="$(cat)"
+  [[ -z "$found" ]] && return 0
+  printf '%s:\n%s\n' "$1" "$found"
+  return 1
+}
+
+query_path() {
+  run_bazel query --keep_going --noshow_progress --ui_event_filters=-info \
+    "somepath($1, $2)" | want_nothing "$1 depends on $2"
+}
+
+check_layering() {
+  local code=0
+  query_path "//allocator/..." "//ipc/... + //cpg/..." || code=1
+  query_path "//ipc/..." "//cpg/..." || code=1
+  query_path "//allocator/... + //ipc/... + //cpg/..." \
+    "//bench/... + //tests/... + //examples/..." || code=1
+  # A header without a target escapes the queries.
+  include_of allocator 'ipc|cpg|bench|tests|examples' || code=1
+  include_of ipc 'cpg|bench|tests|examples' || code=1
+  include_of cpg 'bench|tests|examples' || code=1
+  return "$code"
+}
+
+include_of() {
+  # shellcheck disable=SC2015  # no match is no failure
+  { cd "$ROOT" && grep -rnE "^ *# *include *\"($2)/" "$1" || true; } |
+    want_nothing "$1 includes what it must not"
+}
+
+check_edges() { "$ROOT/tools/edges"; }
+
+check_asan() { run_tests --config=asan; }
+
+check_tsan() { run_tests --config=tsan; }
+
+check_clang() {
+  local config=clang
+  command -v clang-19 >/dev/null || config=clang14
+  run_bazel build --keep_going "--config=$config" //... || return 1
+  run_tests "--config=$config" --test_tag_filters=-stress-long
+}
+
+cmd_check() {
+  local -a steps=("$@") failed=()
+  local step minutes=0 started=$SECONDS
+  [[ $# -gt 0 && "$*" != all ]] || steps=("${kSteps[@]}")
+  for step in "${steps[@]}"; do
+    if ! describe "$step" >/dev/null; then
+      note "no such check: $step (there are: ${kSteps[*]} all)"
+      exit 2
+    fi
+  done
+  echo "plan, in minutes on two cores with nothing built yet:"
+  for step in "${steps[@]}"; do
+    printf '  %-10s%4s  %s\n' "$step" "$(describe "$step" | cut -d' ' -f1)" \
+      "$(describe "$step" | cut -d' ' -f2-)"
+    minutes=$((minutes + $(describe "$step" | cut -d' ' -f1)))
+  done
+  printf '  %-10s%4s\n' total "$minutes"
+
+  need_packages build test bench check
+  for step in "${steps[@]}"; do
+    echo "== check $step"
+    local begun=$SECONDS result=good code
+    # A subshell, not a function call in a condition: there -e would be off.
+    set +e
+    (set -e; "check_$step")
+    code=$?
+    set -e
+    ((code == 0)) || { failed+=("$step"); result=FAILED; }
+    echo "== check $step: $result, $((SECONDS - begun)) s"
+  done
+  echo "check: $((SECONDS - started)) s; failed: ${failed[*]:-none}"
+  ((${#failed[@]} == 0))
+}
