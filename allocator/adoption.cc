@@ -1,0 +1,73 @@
+#include "allocator/adoption.h"
+
+#include <array>
+
+#include "allocator/buffer_place.h"
+#include "allocator/granule_word.h"
+
+namespace zcb::alloc {
+namespace {
+
+constexpr std::uint32_t kGranules = kGranulesPerUnit;
+
+struct Inventory {
+  std::array<SlabShape, kGranules> slabs;
+  std::uint32_t slab_count = 0;
+  GranuleMap free;
+};
+
+Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
+  Inventory stock;
+  GranuleMap unassigned = GranuleMap::AllFree();
+  std::array<GranuleWord, kGranules> words;
+  for (std::uint32_t g = 0; g < kGranules; ++g) {
+    // acquire <- granule.publish: the slab's words are backed by memory.
+    words[g] = GranuleWord(shared.granule(unit * kGranules + g)
+                               .load(std::memory_order_acquire));
+  }
+  for (std::uint32_t g = 0; g < kGranules; ++g) {
+    const std::optional<SlabShape> slab =
+        CheckedShape(words[g], unit * kGranules + g);
+    if (!slab || words[g].granules_to_head() != 0) continue;
+    const std::uint32_t granules = slab->cut().granules;
+    if (!unassigned.IsFree(g, granules)) continue;  // inside another: damage
+    stock.slabs[stock.slab_count++] = *slab;
+    unassigned.Take(g, granules);
+  }
+  for (std::uint32_t g = 0; g < kGranules; ++g) {
+    if (!unassigned.IsFree(g, 1)) continue;
+    const GranuleWord word = words[g];
+    // A part of a slab whose head says nothing, or what an extent left here.
+    const bool is_remnant =
+        !word.is_valid() || word.size_class() == kExtentClass ||
+        (CheckedShape(word, unit * kGranules + g) &&
+         word.granules_to_head() != 0);
+    if (is_remnant) stock.free.Give(g, 1);
+  }
+  return stock;
+}
+
+}  // namespace
+
+Result<GranuleMap> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
+                             const ClaimedUnit& unit) {
+  const Inventory stock = TakeStock(shared, unit.index);
+  for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
+    if (const Outcome backed = shared.CommitSlab(stock.slabs[i]); !backed) {
+      return backed.failure();
+    }
+  }
+  for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
+    slabs.Adopt(stock.slabs[i]);
+  }
+  for (std::uint32_t g = 0; g < kGranules; ++g) {
+    if (stock.free.IsFree(g, 1)) {
+      // relaxed: granule.publish of what is cut here next carries it
+      shared.granule(unit.index * kGranules + g)
+          .store(0, std::memory_order_relaxed);
+    }
+  }
+  return stock.free;
+}
+
+}  // namespace zcb::alloc

@@ -1,0 +1,272 @@
+#include "allocator/buffer_supply.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "allocator/adoption.h"
+#include "allocator/extent_words.h"
+
+namespace zcb::alloc {
+namespace {
+
+constexpr std::uint32_t kMaxBatch = MagazineLimits::kMaxCount / 2;
+// Hints looked at before a new slab is cut: what a process that never runs out
+// of memory pays per refill, at most. Before giving up, all are looked at.
+constexpr std::uint32_t kHintLinesPerRefill = 256;
+// Other threads may take what this one found: each round in which they do, one
+// of them makes progress. Rounds that adopt a unit without room come on top.
+constexpr std::uint32_t kRounds = 64;
+// The scan of all words before giving up may take this share of the time.
+constexpr int kWordScanShare = 10;
+
+constexpr std::uint32_t HalfOf(std::uint32_t limit) {
+  return std::max(limit / 2, 1U);
+}
+
+std::int64_t NowNs() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
+
+}  // namespace
+
+BufferSupply::BufferSupply(Region& region)
+    : shared_(region),
+      lease_(region.lease()),
+      tables_(region.geometry()),
+      units_(shared_, lease_),
+      slabs_(shared_, tables_, units_),
+      extents_(shared_, tables_, lease_),
+      caches_(
+          [](void* self, ThreadCache& cache) {
+            static_cast<BufferSupply*>(self)->EmptyCache(cache);
+          },
+          this) {}
+
+bool BufferSupply::ok() const {
+  return tables_.ok() && units_.ok() && slabs_.ok() && extents_.ok() &&
+         depot_.ok();
+}
+
+void BufferSupply::SetHook(Hook hook, void* context) {
+  hook_context_ = context;
+  // release -> hook.set: its context.
+  hook_.store(hook, std::memory_order_release);
+}
+
+bool BufferSupply::AskHook() {
+  // acquire <- hook.set: its context.
+  const Hook hook = hook_.load(std::memory_order_acquire);
+  return hook != nullptr && hook(hook_context_);
+}
+
+bool BufferSupply::MakeSlab(std::uint32_t size_class) {
+  const SizeClass& cut = kSizeClasses[size_class];
+  const std::optional<std::uint32_t> head = units_.TakeGranules(cut);
+  if (!head) return false;
+  const SlabShape slab{size_class, *head};
+  if (!shared_.CommitSlab(slab)) {
+    units_.GiveGranules(*head, cut.granules);
+    return false;
+  }
+  slabs_.Create(slab);
+  return true;
+}
+
+std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
+                                      std::span<std::uint32_t> out) {
+  if (const auto taken = depot_.Take(size_class, out)) return taken;
+  if (const auto taken = slabs_.Take(size_class, out, kHintLinesPerRefill)) {
+    return taken;
+  }
+  return MakeSlab(size_class) ? slabs_.Take(size_class, out, 0) : 0;
+}
+
+Outcome BufferSupply::AddUnit(UnitTable::Want want) {
+  const Result<ClaimedUnit> unit = units_.Claim(want);
+  if (!unit) return unit.failure();
+  GranuleMap free = GranuleMap::AllFree();
+  if (unit->was_abandoned) {
+    const Result<GranuleMap> left = AdoptUnit(shared_, slabs_, *unit);
+    if (!left) {
+      units_.Abandon(*unit);
+      return left.failure();
+    }
+    free = *left;
+  }
+  units_.Insert(*unit, free);
+  return {};
+}
+
+Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
+  ThreadCache* const cache = caches_.FindOrMake();
+  std::array<std::uint32_t, kMaxBatch> batch;
+  const std::span out(batch.data(), HalfOf(MagazineLimits::Of(size_class)));
+  bool asked = false;
+  bool gathered = false;
+  Failure failure{Status::kNoMemory, "the region is full"};
+  const std::uint32_t rounds = kRounds + shared_.unit_count();
+  for (std::uint32_t round = 0; round < rounds; ++round) {
+    if (cache != nullptr && !cache->OfClass(size_class).is_empty()) {
+      return cache->OfClass(size_class).Pop(cache->lines);
+    }
+    if (const auto count = TakeBatch(size_class, out)) {
+      for (std::uint32_t i = 1; i < count; ++i) Store(batch[i], size_class);
+      return batch[0];
+    }
+    if (!asked) {
+      asked = true;
+      if (AskHook()) continue;
+    }
+    const Outcome added = AddUnit(UnitTable::Want::kAny);
+    if (added) continue;
+    failure = added.failure();
+    if (gathered) break;
+    gathered = true;
+    Gather(cache);
+  }
+  return failure;
+}
+
+Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
+  Result<BufferRef> extent = extents_.Alloc(units);
+  if (extent) return extent;
+  if (AskHook() || extents_.Collect() > 0) {
+    extent = extents_.Alloc(units);
+    if (extent) return extent;
+  }
+  // Whole units hide in what we cache and in what nobody has adopted yet.
+  for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
+    if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;
+  }
+  Gather(caches_.Find());
+  units_.ReturnFreeUnits();
+  return extents_.Alloc(units);
+}
+
+void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
+  ThreadCache* const cache = caches_.FindOrMake();
+  if (cache == nullptr) {
+    Absorb(size_class, {&line, 1});
+    return;
+  }
+  Magazine& magazine = cache->OfClass(size_class);
+  if (magazine.is_full()) {
+    // The older half: it has lain here longest.
+    std::array<std::uint32_t, kMaxBatch> batch;
+    const std::uint32_t count = HalfOf(magazine.limit());
+    for (std::uint32_t i = 0; i < count; ++i) {
+      batch[i] = magazine.Pop(cache->lines);
+    }
+    Absorb(size_class, {batch.data(), count});
+  }
+  magazine.Push(cache->lines, line);
+}
+
+void BufferSupply::Absorb(std::uint32_t size_class,
+                          std::span<const std::uint32_t> lines) {
+  const std::uint32_t kept = depot_.Put(size_class, lines);
+  if (kept < lines.size()) slabs_.Put(size_class, lines.subspan(kept));
+}
+
+void BufferSupply::EmptyCache(ThreadCache& cache) {
+  std::array<std::uint32_t, MagazineLimits::kMaxCount> batch;
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    Magazine& magazine = cache.OfClass(c);
+    std::uint32_t count = 0;
+    while (!magazine.is_empty()) batch[count++] = magazine.Pop(cache.lines);
+    if (count > 0) Absorb(c, {batch.data(), count});
+  }
+}
+
+void BufferSupply::EmptyDepot() {
+  std::array<std::uint32_t, kMaxBatch> batch;
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    // Bounded: other threads may fill it as fast as we empty it.
+    for (std::uint32_t n = 0; n <= Depot::LimitOf(c); n += kMaxBatch) {
+      const std::uint32_t count = depot_.Take(c, batch);
+      if (count == 0) break;
+      slabs_.Put(c, {batch.data(), count});
+    }
+  }
+}
+
+bool BufferSupply::MayScanWords() {
+  // relaxed: only spreads the scans in time
+  return NowNs() >= next_word_scan_ns_.load(std::memory_order_relaxed);
+}
+
+void BufferSupply::Gather(ThreadCache* cache) {
+  if (cache != nullptr) EmptyCache(*cache);
+  EmptyDepot();
+  const bool words = MayScanWords();
+  const std::int64_t start_ns = NowNs();
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, words);
+  if (words) {
+    const std::int64_t now_ns = NowNs();
+    // relaxed: as in MayScanWords()
+    next_word_scan_ns_.store(
+        now_ns + (kWordScanShare - 1) * (now_ns - start_ns),
+        std::memory_order_relaxed);
+  }
+  extents_.Collect();
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
+}
+
+void BufferSupply::Collect() {
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, true);
+  extents_.Collect();
+}
+
+std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
+  const std::optional<std::uint32_t> size_class = tables_.ClassAtStart(line);
+  if (!size_class) return std::nullopt;
+  if (*size_class == kExtentClass) {
+    const std::uint32_t units = extents_.UnitsOf(line);
+    if (units == 0) return std::nullopt;
+    return PlaceOfExtent(shared_, BufferRef(line).unit(), units);
+  }
+  return PlaceInSlab(shared_, PrivateTables::SlabAround(line, *size_class),
+                     line);
+}
+
+// For memory of ours the private tables say where the word is, not `place`: a
+// forged granule word must not make us take a buffer that is still out.
+bool BufferSupply::TryBringHome(std::uint32_t line) {
+  const std::optional<std::uint32_t> size_class = tables_.ClassAtStart(line);
+  if (!size_class) return false;
+  if (*size_class == kExtentClass) {
+    const std::uint32_t head = line / std::uint32_t{kLinesPerGranule};
+    if (!tables_.TryTake(line, kExtentClass, *shared_.sparse_word(head))) return false;
+    extents_.Free(line);
+    return true;
+  }
+  const SlabShape slab = PrivateTables::SlabAround(line, *size_class);
+  const std::uint32_t index = IndexInSlab(slab.cut(), line - slab.first_line());
+  if (!tables_.TryTake(line, *size_class, shared_.words(slab)[index])) {
+    return false;
+  }
+  Store(line, *size_class);
+  return true;
+}
+
+void BufferSupply::ComeBack(const BufferPlace& place) {
+  if (TryBringHome(place.ref.line())) return;
+  // Not ours; or another thread of ours is looking at it just now and may look
+  // away again.
+  // release -> hint.set: the word, which the caller turned Free before.
+  place.hint->store(1, std::memory_order_release);
+  if (place.is_extent()) {
+    ExtentWords(shared_).FreeIfOrphan(lease_, place.ref.unit());
+  }
+}
+
+void BufferSupply::Leave() {
+  caches_.Close();
+  EmptyDepot();
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
+  extents_.LeaveAll();
+  units_.LeaveAll();
+}
+
+}  // namespace zcb::alloc

@@ -1,0 +1,64 @@
+// How an extent's unit words change, step by step: what its owner does, and
+// what anybody may finish or undo after the owner's death.
+#ifndef ZCB_ALLOCATOR_EXTENT_WORDS_H_
+#define ZCB_ALLOCATOR_EXTENT_WORDS_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "allocator/lease_word.h"
+#include "allocator/shared_tables.h"
+#include "allocator/unit_word.h"
+
+namespace zcb::alloc {
+
+//   make   each unit, ascending: Free -> Reserved{me,n}   (conflict: undone)
+//          members: Reserved -> Member{distance}; the head last
+//          Reserved -> ExtentHead{me,n}: from here on it is an extent
+//   free   head: ExtentHead or OrphanHead -> Freeing{me,n}: one frees it
+//          members, descending, -> Free; the head last, -> Free
+//   orphan head: ExtentHead{dead} -> OrphanHead: frees itself when its buffer
+//          comes back
+//
+// word       transition               edge
+// unit word  Reserved -> ExtentHead   unit.claim
+//            -> Free                  unit.release
+//            -> OrphanHead            extent.orphan
+class ExtentWords {
+ public:
+  explicit ExtentWords(const SharedTables& shared) : shared_(shared) {}
+
+  // Reserves `units` adjacent free units, from the top of the region down; the
+  // first one. nullopt: no such place.
+  std::optional<std::uint32_t> Reserve(LeaseId lease, std::uint32_t units);
+  // Undoes our own reservation.
+  void Unreserve(LeaseId lease, std::uint32_t first, std::uint32_t units);
+  // Reserved -> Member..., ExtentHead. The head as it stands then.
+  UnitWord Complete(LeaseId lease, std::uint32_t first, std::uint32_t units);
+
+  // Frees the extent whose head is exactly `head` (a head word, read or known).
+  // False: somebody else does, or did.
+  bool Free(LeaseId lease, std::uint32_t first, UnitWord head);
+  // Finishes what a Freeing word promises. By any number of processes at once.
+  void FinishFreeing(std::uint32_t first, UnitWord freeing);
+
+  // ExtentHead -> OrphanHead, from exactly `head`; then frees the extent if
+  // its buffer has come back. False: the head was no longer that.
+  bool MakeOrphan(LeaseId lease, std::uint32_t first, UnitWord head);
+  // For whoever turned the buffer's word Free (or found it so): frees the
+  // extent if it is an orphan. False: it has an owner, who is to be told.
+  bool FreeIfOrphan(LeaseId lease, std::uint32_t first);
+
+ private:
+  // The head's length, if that many units are there at all.
+  bool IsLengthPossible(std::uint32_t first, UnitWord head) const;
+  // How many units of [first, first + units) could be reserved, ascending.
+  std::uint32_t TryReserve(LeaseId lease, std::uint32_t first,
+                           std::uint32_t units);
+
+  SharedTables shared_;
+};
+
+}  // namespace zcb::alloc
+
+#endif  // ZCB_ALLOCATOR_EXTENT_WORDS_H_

@@ -1,0 +1,38 @@
+// Notices fork(2), for one load.
+#ifndef ZCB_ALLOCATOR_FORK_GUARD_H_
+#define ZCB_ALLOCATOR_FORK_GUARD_H_
+
+#include <atomic>
+#include <cstdint>
+
+namespace zcb::alloc {
+
+// Says whether the process that armed it is the one that asks. It reads a word
+// of a page that the kernel hands to every child zeroed (MADV_WIPEONFORK), so
+// it also notices a raw clone(2), which no atfork handler sees; getpid(2)
+// would be a system call. A child arms a new guard on a page of its own; the
+// inherited one stays "not ours" for ever.
+//
+// Copyable: all copies look at the same page, which is never unmapped. Any
+// thread, also in a signal handler.
+class ForkGuard {
+ public:
+  // Never ours.
+  ForkGuard() = default;
+
+  // Maps a page. On failure the guard is one that is never ours.
+  static ForkGuard Arm();
+
+  bool IsOurs() const {
+    // relaxed: changed by the kernel alone, at fork.
+    return word_->load(std::memory_order_relaxed) != 0;
+  }
+
+ private:
+  static const std::atomic<std::uint32_t> kNeverOurs;
+  const std::atomic<std::uint32_t>* word_ = &kNeverOurs;
+};
+
+}  // namespace zcb::alloc
+
+#endif  // ZCB_ALLOCATOR_FORK_GUARD_H_

@@ -1,0 +1,144 @@
+#include "allocator/life_fifo.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+
+namespace zcb::alloc {
+namespace {
+
+// The write ends of this process, for the atfork handler: descriptor + 1, or
+// 0. One per region, so few.
+constexpr std::size_t kMaxWriteEnds = 256;
+constinit std::mutex g_mutex;
+constinit std::array<int, kMaxWriteEnds> g_write_ends{};
+constinit bool g_handlers_are_set = false;
+
+// Held over fork, so that no write end is open and not yet in the list.
+void BeforeFork() { g_mutex.lock(); }
+void AfterForkInParent() { g_mutex.unlock(); }
+void AfterForkInChild() {
+  for (int& entry : g_write_ends) {
+    if (entry != 0) ::close(entry - 1);
+    entry = 0;
+  }
+  g_mutex.unlock();
+}
+
+// With g_mutex held.
+int* FindEntry(int value) {
+  for (int& entry : g_write_ends) {
+    if (entry == value) return &entry;
+  }
+  return nullptr;
+}
+
+// A write end of the FIFO `draft`, just made by us, numbered above `floor_fd`.
+Result<UniqueFd> OpenWriteEnd(const RegionDirectory& directory,
+                              const std::string& draft, int floor_fd) {
+  // Both ends first: a write end alone cannot be opened without a reader.
+  UniqueFd both(::openat(directory.fd(), draft.c_str(),
+                         O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  const FileRules& rules = directory.rules();
+  if (!both.is_open() ||
+      (rules.shared &&
+       ::fchown(both.get(), static_cast<uid_t>(-1), rules.group) != 0) ||
+      ::fchmod(both.get(), rules.file_mode()) != 0) {
+    return FailureOf(errno, "a life FIFO cannot be opened");
+  }
+  UniqueFd write_end(::openat(directory.fd(), draft.c_str(),
+                              O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  if (!write_end.is_open()) {
+    return FailureOf(errno, "a life FIFO cannot be opened");
+  }
+  if (write_end.get() < floor_fd) {
+    UniqueFd higher(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, floor_fd + 1));
+    if (!higher.is_open()) {
+      return {Status::kNoResources, "no descriptor for a life FIFO"};
+    }
+    write_end = std::move(higher);
+  }
+  return write_end;
+}
+
+}  // namespace
+
+std::string LifeFifo::Name(const RegionDirectory& directory,
+                           std::uint16_t slot) {
+  return directory.stem() + ".life." + std::to_string(slot);
+}
+
+void LifeFifo::Clear(const RegionDirectory& directory, std::uint16_t slot) {
+  ::unlinkat(directory.fd(), Name(directory, slot).c_str(), 0);
+}
+
+Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
+                          int lock_fd) {
+  const std::string name = Name(directory, slot);
+  const std::string draft = name + "." + std::to_string(::getpid());
+
+  const std::lock_guard<std::mutex> held(g_mutex);
+  if (is_published()) return {};
+  int* entry = FindEntry(0);
+  if (entry == nullptr) {
+    return {Status::kNoResources, "too many regions with a life FIFO"};
+  }
+  if (!g_handlers_are_set) {
+    if (::pthread_atfork(BeforeFork, AfterForkInParent, AfterForkInChild) !=
+        0) {
+      return {Status::kNoMemory, "no fork handler for a life FIFO"};
+    }
+    g_handlers_are_set = true;
+  }
+  // Whole before it has its final name. The slot is ours, so nobody else makes
+  // the same.
+  ::unlinkat(directory.fd(), draft.c_str(), 0);
+  if (::mkfifoat(directory.fd(), draft.c_str(), 0600) != 0) {
+    return FailureOf(errno, "a life FIFO cannot be made");
+  }
+  Result<UniqueFd> write_end = OpenWriteEnd(directory, draft, lock_fd);
+  if (!write_end) {
+    ::unlinkat(directory.fd(), draft.c_str(), 0);
+    return write_end.failure();
+  }
+  if (::renameat(directory.fd(), draft.c_str(), directory.fd(), name.c_str()) !=
+      0) {
+    const int error = errno;
+    ::unlinkat(directory.fd(), draft.c_str(), 0);
+    return FailureOf(error, "a life FIFO cannot be given its name");
+  }
+  write_end_ = write_end->Release();
+  *entry = write_end_ + 1;
+  return {};
+}
+
+void LifeFifo::Withdraw(const RegionDirectory& directory, std::uint16_t slot) {
+  if (!is_published()) return;
+  const std::lock_guard<std::mutex> held(g_mutex);
+  ::unlinkat(directory.fd(), Name(directory, slot).c_str(), 0);
+  ::close(write_end_);
+  if (int* entry = FindEntry(write_end_ + 1)) *entry = 0;
+  write_end_ = -1;
+}
+
+Result<UniqueFd> LifeFifo::OpenReadEnd(const RegionDirectory& directory,
+                                       std::uint16_t slot) {
+  UniqueFd fd(::openat(directory.fd(), Name(directory, slot).c_str(),
+                       O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  struct stat facts = {};
+  if (!fd.is_open() || ::fstat(fd.get(), &facts) != 0) {
+    return FailureOf(errno, "a life FIFO cannot be opened");
+  }
+  if (!S_ISFIFO(facts.st_mode) || !directory.rules().Trusts(facts)) {
+    return {Status::kAccess, "a life FIFO is not one, or is somebody else's"};
+  }
+  return fd;
+}
+
+}  // namespace zcb::alloc

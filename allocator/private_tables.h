@@ -1,0 +1,93 @@
+// What this process knows about its own memory: a byte per line of the region
+// and a byte per granule. The fast paths look nowhere else.
+#ifndef ZCB_ALLOCATOR_PRIVATE_TABLES_H_
+#define ZCB_ALLOCATOR_PRIVATE_TABLES_H_
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+#include "allocator/abi.h"
+#include "allocator/buffer_ref.h"
+#include "allocator/private_mapping.h"
+#include "allocator/region_header.h"
+#include "allocator/shared_tables.h"
+#include "allocator/size_classes.h"
+
+namespace zcb::alloc {
+
+// Where a buffer of ours is; kept at its first line.
+//
+//             ┌───────── Free ─────────┐        ┌── CancelSend ──┐
+//   kAway ─► kJudged ─► kCached ─ Alloc ─► kLive ─ BeginSend ─► kLeaving
+//     ▲                                                            │
+//     └──────────────────────── CommitSend ────────────────────────┘
+enum class BufferState : std::uint8_t {
+  kAway = 0,     // out, or not a buffer of ours
+  kCached = 1,   // free: in a magazine, the depot or its slab's free map
+  kLive = 2,     // handed out by Alloc
+  kLeaving = 3,  // between BeginSend and CommitSend
+  kJudged = 4,   // a thread is looking whether it has come back: a few
+                 // instructions, and nobody else may write the byte meanwhile
+};
+
+// What a granule of ours is cut into. Zero, "not ours", is what fresh memory
+// and a forked child see.
+using GranuleCode = std::uint8_t;
+inline constexpr GranuleCode kNoCode = 0;
+inline constexpr GranuleCode kInteriorCode = kClassCount + 1;  // of run, extent
+constexpr GranuleCode CodeOf(std::uint32_t size_class) {
+  return static_cast<GranuleCode>(size_class + 1);
+}
+constexpr std::uint32_t ClassOf(GranuleCode code) { return code - 1U; }
+inline constexpr std::uint32_t kCodeCount = kClassCount + 1;  // 0..72
+
+// word        written by                        read by    edge
+// state byte  owner of the buffer (kCached ->   any of our slab.retire,
+//             kLive -> ...): plain stores;      threads    buffer.leave
+//             kAway -> kJudged: whoever wins
+// code byte   slab and extent makers, under     any of our slab.create
+//             their lock                        threads
+class PrivateTables {
+ public:
+  explicit PrivateTables(const Geometry& geometry);
+  bool ok() const { return states_memory_.ok() && codes_memory_.ok(); }
+
+  std::uint32_t line_count() const { return line_count_; }
+  std::atomic<BufferState>* states() const { return states_; }
+  std::atomic<GranuleCode>* codes() const { return codes_; }
+  std::atomic<BufferState>& state(std::uint32_t line) const {
+    return states_[line];
+  }
+  std::atomic<GranuleCode>& code(std::uint32_t granule) const {
+    return codes_[granule];
+  }
+
+  // The class of the buffer of ours that starts at a line (any line below
+  // line_count()); nullopt: not ours, or not a start.
+  std::optional<std::uint32_t> ClassAtStart(std::uint32_t line) const;
+  // The slab of ours around a line, whose class is below kExtentClass.
+  static SlabShape SlabAround(std::uint32_t line, std::uint32_t size_class);
+
+  // A buffer whose word has become Free comes home: kAway -> kCached. Exactly
+  // one of our threads wins it; no thread wins a buffer that is still out, or
+  // of which class and word are no longer what the caller thinks.
+  bool TryTake(std::uint32_t line, std::uint32_t size_class,
+               SharedTables::Word& word) const;
+  // kAway -> kLive, for a buffer that nobody else can be about to take; waits
+  // for threads of ours that are just finding that out.
+  void Recall(std::uint32_t line) const;
+
+ private:
+  PrivateMapping states_memory_;
+  PrivateMapping codes_memory_;
+  std::atomic<BufferState>* states_ = nullptr;
+  std::atomic<GranuleCode>* codes_ = nullptr;
+  std::uint32_t line_count_ = 0;
+};
+static_assert(std::atomic<BufferState>::is_always_lock_free);
+static_assert(sizeof(std::atomic<BufferState>) == 1);
+
+}  // namespace zcb::alloc
+
+#endif  // ZCB_ALLOCATOR_PRIVATE_TABLES_H_

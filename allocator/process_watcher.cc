@@ -1,0 +1,280 @@
+#include "allocator/process_watcher.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "allocator/errno_saver.h"
+#include "allocator/lease.h"
+#include "allocator/unique_fd.h"
+
+namespace zcb::alloc {
+namespace {
+
+constexpr int kFirstPauseMs = 1;
+constexpr int kMaxPauseMs = 256;
+constexpr std::uint64_t kWakeTag = 0;  // no lease has generation 0
+
+// Names a lease in an epoll event, so that a late one cannot be taken for
+// news of the slot's next owner.
+std::uint64_t TagOf(LeaseId lease) {
+  return (std::uint64_t{lease.generation} << 32) | lease.slot;
+}
+
+int OpenPidfd(std::int32_t pid) {
+  constexpr long kSysPidfdOpen = 434;  // the same on every architecture
+  return pid <= 0 ? -1 : static_cast<int>(::syscall(kSysPidfdOpen, pid, 0));
+}
+
+}  // namespace
+
+struct ProcessWatcher::State {
+  enum class Stage : std::uint8_t {
+    kIdle,
+    kFresh,      // to be checked once: it may have died before the watch
+    kQuiet,      // the kernel will tell
+    kSuspected,  // told, or mute: to be checked until it is decided
+  };
+  struct Slot {
+    LeaseId lease;
+    Stage stage = Stage::kIdle;
+    UniqueFd pidfd;
+    UniqueFd life;
+  };
+
+  std::shared_ptr<Region> region;
+  OnGone on_gone = nullptr;
+  void* context = nullptr;
+  std::uint64_t own_namespace = 0;
+  UniqueFd epoll;
+  UniqueFd wake;
+  bool thread_runs = false;  // with mutex
+  pthread_t thread = {};
+  std::mutex mutex;
+  std::vector<Slot> slots;        // with mutex; one per lease slot
+  bool must_stop = false;         // with mutex
+  std::vector<LeaseId> to_judge;  // the thread's own, capacity for all slots
+
+  bool Add(const UniqueFd& fd, std::uint64_t tag) const {
+    if (!fd.is_open()) return false;
+    epoll_event event = {};
+    event.events = EPOLLIN;  // hang-ups are always reported
+    event.data.u64 = tag;
+    return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0;
+  }
+  // Closing alone would not do: a forked child may have the descriptor too.
+  void Drop(UniqueFd* fd) const {
+    if (!fd->is_open()) return;
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd->get(), nullptr);
+    fd->Close();
+  }
+  void Forget(Slot* slot, Stage next) const {
+    Drop(&slot->pidfd);
+    Drop(&slot->life);
+    slot->stage = next;
+  }
+  void WakeThread() const {
+    const std::uint64_t one = 1;
+    while (::write(wake.get(), &one, sizeof one) < 0 && errno == EINTR) {
+    }
+  }
+  LeaseWord Word(LeaseId lease) const {
+    // acquire <- lease.attach: the record belongs to the Alive word.
+    return LeaseWord(
+        region->lease_word(lease.slot).load(std::memory_order_acquire));
+  }
+
+  bool StartThread();
+  void Arm(Slot* slot) const;
+  void Run();
+  void Note(const epoll_event& event);
+  void Judge(LeaseId lease);
+};
+
+namespace {
+
+// Two entries of C linkage type: what pthread_create wants.
+template <typename State>
+void* RunState(void* state) {
+  static_cast<State*>(state)->Run();
+  return nullptr;
+}
+
+}  // namespace
+
+bool ProcessWatcher::State::StartThread() {
+  if (thread_runs) return true;
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_runs = ::pthread_create(&thread, nullptr, RunState<State>, this) == 0;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (thread_runs) ::pthread_setname_np(thread, "zcb-watcher");
+  return thread_runs;
+}
+
+// Descriptors first, the check of the lock afterwards (by the thread): who
+// holds his lock then is the process that the descriptors are about.
+void ProcessWatcher::State::Arm(Slot* slot) const {
+  const LeaseWord word = Word(slot->lease);
+  if (!word.IsAlive(slot->lease.generation)) return;
+  const LeaseRecord& record = region->lease_record(slot->lease.slot);
+  // relaxed: ordered by the word read before.
+  const std::uint64_t its_namespace =
+      record.pid_namespace.load(std::memory_order_relaxed);
+  const std::uint64_t tag = TagOf(slot->lease);
+  if (own_namespace != 0 && its_namespace == own_namespace) {
+    slot->pidfd = UniqueFd(OpenPidfd(word.pid()));
+    if (!Add(slot->pidfd, tag)) slot->pidfd.Close();
+  }
+  if (Result<UniqueFd> life = region->OpenLifeOf(slot->lease.slot)) {
+    slot->life = std::move(*life);
+    if (!Add(slot->life, tag)) slot->life.Close();
+  }
+}
+
+void ProcessWatcher::State::Run() {
+  int pause_ms = -1;
+  for (;;) {
+    std::array<epoll_event, 64> events;
+    const int count = ::epoll_wait(epoll.get(), events.data(),
+                                   static_cast<int>(events.size()), pause_ms);
+    bool has_news = false;
+    to_judge.clear();
+    {
+      const std::lock_guard<std::mutex> held(mutex);
+      if (must_stop) return;
+      for (int i = 0; i < count; ++i) {
+        Note(events[static_cast<std::size_t>(i)]);
+        has_news = true;
+      }
+      for (const Slot& slot : slots) {
+        if (slot.stage == Stage::kFresh || slot.stage == Stage::kSuspected) {
+          to_judge.push_back(slot.lease);
+        }
+      }
+    }
+    for (LeaseId lease : to_judge) Judge(lease);
+
+    const std::lock_guard<std::mutex> held(mutex);
+    if (must_stop) return;
+    const bool has_suspects = std::any_of(
+        slots.begin(), slots.end(),
+        [](const Slot& slot) { return slot.stage == Stage::kSuspected; });
+    if (!has_suspects) {
+      pause_ms = -1;
+    } else if (has_news || pause_ms < 0) {
+      pause_ms = kFirstPauseMs;
+    } else {
+      pause_ms = std::min(pause_ms * 2, kMaxPauseMs);
+    }
+  }
+}
+
+// With the mutex held.
+void ProcessWatcher::State::Note(const epoll_event& event) {
+  if (event.data.u64 == kWakeTag) {
+    std::uint64_t drained = 0;
+    while (::read(wake.get(), &drained, sizeof drained) < 0 && errno == EINTR) {
+    }
+    return;
+  }
+  Slot& slot = slots[event.data.u64 & 0xffff];
+  if (TagOf(slot.lease) != event.data.u64 || slot.stage == Stage::kIdle) {
+    return;
+  }
+  Forget(&slot, Stage::kSuspected);  // level-triggered: it would not end
+}
+
+void ProcessWatcher::State::Judge(LeaseId lease) {
+  const bool is_dead = region->MarkDeadIfGone(lease);
+  const bool is_alive = !is_dead && Word(lease).IsAlive(lease.generation);
+  {
+    const std::lock_guard<std::mutex> held(mutex);
+    Slot& slot = slots[lease.slot];
+    if (!(slot.lease == lease)) return;  // the slot's next owner is watched
+    if (is_alive) {
+      const bool is_mute = !slot.pidfd.is_open() && !slot.life.is_open();
+      slot.stage = is_mute ? Stage::kSuspected : Stage::kQuiet;
+      return;
+    }
+    Forget(&slot, Stage::kIdle);
+  }
+  if (is_dead) on_gone(context, lease);
+}
+
+ProcessWatcher::ProcessWatcher(std::unique_ptr<State> state)
+    : state_(std::move(state)) {}
+
+Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Start(
+    std::shared_ptr<Region> region, OnGone on_gone, void* context) {
+  const ErrnoSaver errno_saver;
+  try {
+    auto state = std::make_unique<State>();
+    state->on_gone = on_gone;
+    state->context = context;
+    state->own_namespace = OwnPidNamespace();
+    state->slots.resize(region->geometry().lease_count);
+    state->to_judge.reserve(region->geometry().lease_count);
+    state->region = std::move(region);
+    state->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+    state->wake = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!state->epoll.is_open() || !state->Add(state->wake, kWakeTag)) {
+      return {Status::kNoResources, "no descriptor for a watcher"};
+    }
+    return std::unique_ptr<ProcessWatcher>(
+        new ProcessWatcher(std::move(state)));
+  } catch (const std::bad_alloc&) {
+    return {Status::kNoMemory, "no private memory"};
+  }
+}
+
+ProcessWatcher::~ProcessWatcher() {
+  const ErrnoSaver errno_saver;
+  if (!state_->region->IsOurs()) {
+    static_cast<void>(state_.release());  // the thread is the parent's
+    return;
+  }
+  bool thread_runs = false;
+  {
+    const std::lock_guard<std::mutex> held(state_->mutex);
+    state_->must_stop = true;
+    thread_runs = state_->thread_runs;
+  }
+  if (!thread_runs) return;
+  state_->WakeThread();
+  ::pthread_join(state_->thread, nullptr);
+}
+
+void ProcessWatcher::Watch(LeaseId lease) {
+  const ErrnoSaver errno_saver;
+  State& state = *state_;
+  if (!state.region->IsOurs()) return;
+  if (lease.slot >= state.slots.size() || lease.generation == 0) return;
+  {
+    const std::lock_guard<std::mutex> held(state.mutex);
+    State::Slot& slot = state.slots[lease.slot];
+    if (slot.lease == lease && slot.stage != State::Stage::kIdle) return;
+    if (!state.StartThread()) return;
+    state.Forget(&slot, State::Stage::kFresh);
+    slot.lease = lease;
+    state.Arm(&slot);
+  }
+  state.WakeThread();
+}
+
+Outcome ProcessWatcher::PublishLife() { return state_->region->PublishLife(); }
+
+}  // namespace zcb::alloc

@@ -1,0 +1,226 @@
+#include "allocator/region.h"
+
+#include <new>
+#include <utility>
+
+#include "allocator/errno_saver.h"
+#include "allocator/page_ladder.h"
+#include "allocator/region_core.h"
+#include "allocator/region_lifecycle.h"
+#include "allocator/region_opener.h"
+#include "allocator/region_registry.h"
+
+namespace zcb::alloc {
+
+Result<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
+  const ErrnoSaver errno_saver;
+  try {
+    if (Outcome checked = options.Check(); !checked) return checked.failure();
+    RegionRegistry* registry = RegionRegistry::ForThisProcess();
+    if (registry == nullptr) {
+      return {Status::kNotSupported, "no page that is wiped on fork"};
+    }
+    return RegionOpener(options, registry).Open();
+  } catch (const std::bad_alloc&) {
+    return {Status::kNoMemory, "no private memory"};
+  }
+}
+
+Region::Region(const RegionOptions& options, ForkGuard guard,
+               std::unique_ptr<RegionCore> core)
+    : options_(options),
+      geometry_(core->facts.geometry),
+      lease_(core->lease),
+      identity_(core->facts.identity),
+      data_(core->data.base()),
+      meta_(core->meta.base()),
+      guard_(guard),
+      core_(std::move(core)) {}
+
+Region::~Region() {
+  const ErrnoSaver errno_saver;
+  if (!IsOurs()) {
+    // A forked child: lease, names and locks are the parent's. Even closing
+    // the lock file could cost a lock that the child has by now.
+    static_cast<void>(core_.release());
+    return;
+  }
+  RegionRegistry* registry = RegionRegistry::ForThisProcess();
+  const std::lock_guard<std::mutex> held(registry->mutex());
+  core_->leases.FreeOwn(lease_);
+  core_->life.Withdraw(core_->directory, lease_.slot);
+  core_->leases.Unlock(lease_);
+  if (!options_.keep) RemoveIfUnused(*core_);
+  const FileId meta_id = core_->meta_id;
+  core_.reset();
+  registry->Remove(meta_id);
+}
+
+const std::string& Region::directory_path() const {
+  return core_->directory.path();
+}
+const std::string& Region::file_stem() const { return core_->directory.stem(); }
+int Region::directory_fd() const { return core_->directory.fd(); }
+unsigned Region::file_mode() const {
+  return core_->directory.rules().file_mode();
+}
+
+// --- memory ----------------------------------------------------------------
+
+Outcome Region::CommitMeta(std::uint64_t offset_bytes,
+                           std::uint64_t length_bytes) {
+  if (offset_bytes > geometry_.meta_bytes ||
+      length_bytes > geometry_.meta_bytes - offset_bytes) {
+    return {Status::kInvalidParam, "a range outside the meta file"};
+  }
+  CommitMap& known = core_->committed_meta;
+  std::uint64_t page = offset_bytes / kMetaPageBytes;
+  const std::uint64_t end_page =
+      (offset_bytes + length_bytes + kMetaPageBytes - 1) / kMetaPageBytes;
+  while (page < end_page) {
+    if (known.Has(page)) {
+      ++page;
+      continue;
+    }
+    std::uint64_t run_end = page + 1;
+    while (run_end < end_page && !known.Has(run_end)) ++run_end;
+    const ErrnoSaver errno_saver;
+    if (Outcome committed = core_->meta_backing.Commit(
+            page * kMetaPageBytes, (run_end - page) * kMetaPageBytes);
+        !committed) {
+      return committed;
+    }
+    for (; page < run_end; ++page) known.Add(page);
+  }
+  return {};
+}
+
+Outcome Region::CheckUnits(std::uint32_t first_unit,
+                           std::uint32_t unit_count) const {
+  if (first_unit > geometry_.unit_count ||
+      unit_count > geometry_.unit_count - first_unit) {
+    return {Status::kInvalidParam, "units outside the region"};
+  }
+  return {};
+}
+
+std::atomic<std::uint8_t>& Region::unit_is_committed(std::uint32_t unit) const {
+  return meta<std::atomic<std::uint8_t>>(geometry_.committed_offset)[unit];
+}
+
+Outcome Region::CommitUnits(std::uint32_t first_unit,
+                            std::uint32_t unit_count) {
+  if (Outcome checked = CheckUnits(first_unit, unit_count); !checked) {
+    return checked;
+  }
+  for (std::uint32_t i = 0; i < unit_count; ++i) {
+    std::atomic<std::uint8_t>& is_committed = unit_is_committed(first_unit + i);
+    // acquire <- unit.commit: the unit was backed before its byte.
+    if (is_committed.load(std::memory_order_acquire) != 0) continue;
+    const ErrnoSaver errno_saver;
+    if (Outcome committed = core_->data_backing.Commit(
+            std::uint64_t{first_unit + i} * kUnitBytes, kUnitBytes);
+        !committed) {
+      return committed;
+    }
+    // release -> unit.commit: the unit is backed before its byte says so.
+    is_committed.store(1, std::memory_order_release);
+  }
+  return {};
+}
+
+Outcome Region::PrefaultUnits(std::uint32_t first_unit,
+                              std::uint32_t unit_count) {
+  if (Outcome committed = CommitUnits(first_unit, unit_count); !committed) {
+    return committed;
+  }
+  const ErrnoSaver errno_saver;
+  const std::uint64_t offset_bytes = std::uint64_t{first_unit} * kUnitBytes;
+  const std::uint64_t length_bytes = std::uint64_t{unit_count} * kUnitBytes;
+  core_->data_backing.MapCommitted(offset_bytes, length_bytes);
+  if (core_->data_backing.rung() == PageRung::kCollapsed) {
+    core_->data_backing.Collapse(offset_bytes, length_bytes);
+  }
+  return {};
+}
+
+Outcome Region::DecommitUnits(std::uint32_t first_unit,
+                              std::uint32_t unit_count) {
+  if (Outcome checked = CheckUnits(first_unit, unit_count); !checked) {
+    return checked;
+  }
+  if (unit_count == 0) return {};
+  for (std::uint32_t i = 0; i < unit_count; ++i) {
+    // release -> unit.commit: the byte is cleared before the hole is made, or
+    // a crash in between would leave a byte that lies.
+    unit_is_committed(first_unit + i).store(0, std::memory_order_release);
+  }
+  const ErrnoSaver errno_saver;
+  return core_->data_backing.Punch(std::uint64_t{first_unit} * kUnitBytes,
+                                   std::uint64_t{unit_count} * kUnitBytes);
+}
+
+PageReport Region::ReportPages() const {
+  const ErrnoSaver errno_saver;
+  const PageBacking& backing = core_->data_backing;
+  // What nobody here has touched is not mapped, and would look small.
+  constexpr std::uint32_t kMaxSampledUnits = 16;
+  std::uint32_t sampled = 0;
+  for (std::uint32_t unit = 0;
+       unit < geometry_.unit_count && sampled < kMaxSampledUnits; ++unit) {
+    // acquire <- unit.commit: the unit was backed before its byte.
+    if (unit_is_committed(unit).load(std::memory_order_acquire) == 0) continue;
+    backing.MapCommitted(std::uint64_t{unit} * kUnitBytes, kUnitBytes);
+    ++sampled;
+  }
+  PageReport report;
+  report.committed_bytes = backing.BackedBytes();
+  report.huge_bytes = backing.HugeMappedBytes();
+  if (report.huge_bytes != 0) {
+    report.kind = backing.rung() == PageRung::kHugetlbfs
+                      ? PageReport::Kind::kHugetlbfs
+                      : PageReport::Kind::kTransparentHuge;
+    report.page_bytes = kUnitBytes;
+    report.how = Describe(backing.rung());
+  }
+  return report;
+}
+
+// --- leases ----------------------------------------------------------------
+
+std::atomic<std::uint64_t>& Region::lease_word(std::uint16_t slot) const {
+  return core_->leases.word(slot);
+}
+
+LeaseRecord& Region::lease_record(std::uint16_t slot) const {
+  return core_->leases.record(slot);
+}
+
+std::uint16_t Region::LeaseHighWater() const {
+  return core_->leases.HighWater();
+}
+
+bool Region::HoldsLock(std::uint16_t slot) const {
+  const ErrnoSaver errno_saver;
+  return core_->leases.HoldsLock(slot);
+}
+
+bool Region::MarkDeadIfGone(LeaseId lease) {
+  const ErrnoSaver errno_saver;
+  return core_->leases.MarkDeadIfGone(lease);
+}
+
+void Region::FreeDeadLease(LeaseId lease) { core_->leases.FreeDead(lease); }
+
+Outcome Region::PublishLife() {
+  const ErrnoSaver errno_saver;
+  return core_->life.Publish(core_->directory, lease_.slot,
+                             core_->lock_fd.get());
+}
+
+Result<UniqueFd> Region::OpenLifeOf(std::uint16_t slot) const {
+  const ErrnoSaver errno_saver;
+  return LifeFifo::OpenReadEnd(core_->directory, slot);
+}
+
+}  // namespace zcb::alloc

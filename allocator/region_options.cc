@@ -1,0 +1,167 @@
+#include "allocator/region_options.h"
+
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+namespace zcb::alloc {
+namespace {
+
+bool IsNameCharacter(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+Outcome CheckNamePart(std::string_view part) {
+  if (part.empty()) return {Status::kInvalidParam, "a region name is empty"};
+  if (part.size() > RegionOptions::kMaxNameBytes) {
+    return {Status::kNameTooLong, "a region or group name over 64 bytes"};
+  }
+  if (part.front() == '.') {
+    return {Status::kInvalidParam, "a region name that begins with a dot"};
+  }
+  for (char c : part) {
+    if (!IsNameCharacter(c)) {
+      return {Status::kInvalidParam,
+              "a region name may hold letters, digits, '.', '_' and '-'"};
+    }
+  }
+  return {};
+}
+
+Outcome CheckPath(std::string_view path, std::size_t max_bytes) {
+  if (path.empty()) return {};
+  if (path.front() != '/') {
+    return {Status::kInvalidParam, "a directory must be an absolute path"};
+  }
+  if (path.size() > max_bytes) {
+    return {Status::kNameTooLong, "a directory's path is too long"};
+  }
+  if (path.find('\0') != std::string_view::npos) {
+    return {Status::kInvalidParam, "a directory's path holds a NUL"};
+  }
+  return {};
+}
+
+// Digits with an optional k, m or g (powers of 1024), and nothing else.
+std::optional<std::uint64_t> ParseBytes(std::string_view text) {
+  unsigned shift = 0;
+  if (!text.empty()) {
+    switch (text.back()) {
+      case 'k':
+        shift = 10;
+        break;
+      case 'm':
+        shift = 20;
+        break;
+      case 'g':
+        shift = 30;
+        break;
+      default:
+        break;
+    }
+  }
+  if (shift != 0) text.remove_suffix(1);
+  if (text.empty()) return std::nullopt;
+  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t value = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9') return std::nullopt;
+    const auto digit = static_cast<std::uint64_t>(c - '0');
+    if (value > (kMax - digit) / 10) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  if (value > (kMax >> shift)) return std::nullopt;
+  return value << shift;
+}
+
+// auto | huge | small | auto:MOUNT | huge:MOUNT
+bool ParsePages(std::string_view text, RegionOptions* options) {
+  const std::size_t colon = text.find(':');
+  const std::string_view policy = text.substr(0, colon);
+  if (policy == "auto") {
+    options->pages = PagePolicy::kAuto;
+  } else if (policy == "huge") {
+    options->pages = PagePolicy::kHuge;
+  } else if (policy == "small") {
+    options->pages = PagePolicy::kSmall;
+  } else {
+    return false;
+  }
+  if (colon == std::string_view::npos) return true;
+  const std::string_view mount = text.substr(colon + 1);
+  if (options->pages == PagePolicy::kSmall || mount.empty()) return false;
+  options->hugetlbfs_mount = std::string(mount);
+  return true;
+}
+
+}  // namespace
+
+Result<RegionOptions> RegionOptions::FromEnvironment() {
+  RegionOptions options;
+  // secure_getenv: a program with raised privileges does not let its caller
+  // choose the files that it opens.
+  if (const char* text = ::secure_getenv("ZCB_DIR")) options.directory = text;
+  if (const char* text = ::secure_getenv("ZCB_REGION")) options.name = text;
+  if (const char* text = ::secure_getenv("ZCB_REGION_BYTES")) {
+    const std::optional<std::uint64_t> bytes = ParseBytes(text);
+    if (!bytes) {
+      return {Status::kInvalidParam,
+              "ZCB_REGION_BYTES: digits with an optional k, m or g"};
+    }
+    options.region_bytes = *bytes;
+  }
+  if (const char* text = ::secure_getenv("ZCB_PAGES")) {
+    if (!ParsePages(text, &options)) {
+      return {Status::kInvalidParam,
+              "ZCB_PAGES: auto, huge, small, auto:MOUNT or huge:MOUNT"};
+    }
+  }
+  if (const char* text = ::secure_getenv("ZCB_KEEP")) {
+    const std::string_view value = text;
+    if (value != "0" && value != "1") {
+      return {Status::kInvalidParam, "ZCB_KEEP: 0 or 1"};
+    }
+    options.keep = value == "1";
+  }
+  if (Outcome checked = options.Check(); !checked) return checked.failure();
+  return options;
+}
+
+Outcome RegionOptions::Check() const {
+  const std::size_t at = name.find('@');
+  if (Outcome part = CheckNamePart(std::string_view(name).substr(0, at));
+      !part) {
+    return part;
+  }
+  if (at != std::string::npos) {
+    if (Outcome part = CheckNamePart(std::string_view(name).substr(at + 1));
+        !part) {
+      return part;
+    }
+  }
+  if (Outcome path = CheckPath(directory, kMaxDirectoryBytes); !path) {
+    return path;
+  }
+  if (Outcome path = CheckPath(hugetlbfs_mount, kMaxMountBytes); !path) {
+    return path;
+  }
+  if (region_bytes < RegionLimits::kMinRegionBytes ||
+      region_bytes > RegionLimits::kMaxRegionBytes) {
+    return {Status::kInvalidParam, "a region has 4 MiB to 128 GiB"};
+  }
+  if (lease_count == 0 || lease_count > RegionLimits::kMaxLeases) {
+    return {Status::kInvalidParam, "a region has 1 to 4096 leases"};
+  }
+  if (client_area_bytes > kMaxClientAreaBytes) {
+    return {Status::kInvalidParam, "a client area of more than 64 GiB"};
+  }
+  if (pages != PagePolicy::kAuto && pages != PagePolicy::kHuge &&
+      pages != PagePolicy::kSmall) {
+    return {Status::kInvalidParam, "no such page policy"};
+  }
+  return {};
+}
+
+}  // namespace zcb::alloc

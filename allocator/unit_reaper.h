@@ -1,0 +1,63 @@
+// What a dead process owned goes over to the living.
+#ifndef ZCB_ALLOCATOR_UNIT_REAPER_H_
+#define ZCB_ALLOCATOR_UNIT_REAPER_H_
+
+#include "allocator/buffer_ref.h"
+#include "allocator/buffer_word.h"
+#include "allocator/extent_words.h"
+#include "allocator/lease_word.h"
+#include "allocator/shared_tables.h"
+
+namespace zcb::alloc {
+
+// One reaping of one Dead lease. Any number of processes may do the same at the
+// same time, be killed at it, or sleep through its end: every change is a
+// compare-and-swap from exactly what was judged, made only after the lease was
+// seen to be still Dead in that generation.
+//
+//   extents half made      undone            Reserved{dead} -> Free
+//   extents half freed     finished          Freeing{dead} -> Free
+//   extents                freed, or orphans if their buffer is out
+//   Sent, not in the ring  free again        word -> Free, then the hint
+//   units                  Owned{dead} -> Abandoned, after their words
+//
+// word         transition here              edge
+// buffer word  Sent (unpublished) -> Free   word.free
+// hint byte    1                            hint.set
+// unit word    -> Abandoned                 unit.release
+class UnitReaper {
+ public:
+  // Whether the ring of its group holds the message that a Sent word names.
+  using SentJudge = bool (*)(void* context, BufferRef ref, BufferWord word);
+
+  UnitReaper(const SharedTables& shared, LeaseId self, LeaseId dead,
+             SentJudge judge, void* context)
+      : shared_(shared), extents_(shared), self_(self), dead_(dead),
+        judge_(judge), context_(context) {}
+
+  void Run();
+
+ private:
+  bool IsStillDead() const;
+  // Both leave early when the lease is no longer Dead.
+  void UndoReservations();
+  void ReapUnit(std::uint32_t unit);
+
+  void ReapExtent(std::uint32_t unit, UnitWord head);
+  void ReapOwned(std::uint32_t unit, UnitWord owned);
+  // A Sent word that no ring holds becomes Free; `holder` must still be what
+  // the unit word is.
+  void ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
+                SharedTables::Word& word, SharedTables::Hint& hint);
+
+  SharedTables shared_;
+  ExtentWords extents_;
+  LeaseId self_;
+  LeaseId dead_;
+  SentJudge judge_;
+  void* context_;
+};
+
+}  // namespace zcb::alloc
+
+#endif  // ZCB_ALLOCATOR_UNIT_REAPER_H_

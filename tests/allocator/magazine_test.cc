@@ -1,0 +1,88 @@
+// Magazines and the depot behind them.
+#include "allocator/magazine.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "allocator/depot.h"
+
+namespace zcb::alloc {
+namespace {
+
+TEST(MagazineTest, HandsBuffersOutInTheOrderInWhichTheyCame) {
+  std::array<std::uint32_t, 16> lines{};
+  Magazine magazine{};
+  magazine.Init(4, 8);
+  std::uint32_t next_in = 0;
+  std::uint32_t next_out = 0;
+  for (int round = 0; round < 100; ++round) {
+    while (!magazine.is_full()) magazine.Push(lines.data(), next_in++);
+    EXPECT_EQ(magazine.count(), 8U);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(magazine.Pop(lines.data()), next_out++);
+    }
+  }
+  while (!magazine.is_empty()) {
+    ASSERT_EQ(magazine.Pop(lines.data()), next_out++);
+  }
+  EXPECT_EQ(next_in, next_out);
+  EXPECT_EQ(lines[3], 0U) << "outside its part of the array";
+  EXPECT_EQ(lines[12], 0U);
+}
+
+TEST(MagazineTest, ZeroedMemoryIsAnEmptyMagazine) {
+  Magazine magazine{};
+  EXPECT_TRUE(magazine.is_empty());
+}
+
+TEST(MagazineTest, TheExtentMagazineIsAlwaysFullAndAlwaysEmpty) {
+  Magazine magazine{};
+  magazine.Init(0, MagazineLimits::Of(kExtentClass));
+  EXPECT_TRUE(magazine.is_empty());
+  EXPECT_TRUE(magazine.is_full());
+}
+
+TEST(MagazineTest, RotatesOverAtMostFourMebibytes) {
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    const std::uint32_t limit = MagazineLimits::Of(c);
+    EXPECT_TRUE(std::has_single_bit(limit)) << c;
+    EXPECT_GE(limit, 2U) << c;
+    EXPECT_LE(limit, 256U) << c;
+    EXPECT_LE(limit * kSizeClasses[c].bytes(), 4U << 20) << c;
+  }
+  EXPECT_EQ(MagazineLimits::Of(SizeClassOf(64)), 256U);
+  EXPECT_EQ(MagazineLimits::Of(SizeClassOf(64 * 1024)), 64U);
+  EXPECT_EQ(MagazineLimits::Of(SizeClassOf(1 << 20)), 4U);
+}
+
+TEST(DepotTest, ReturnsTheLastBatchFirstAndEachBatchInOrder) {
+  Depot depot;
+  ASSERT_TRUE(depot.ok());
+  const std::array<std::uint32_t, 3> first{1, 2, 3};
+  const std::array<std::uint32_t, 2> second{8, 9};
+  EXPECT_EQ(depot.Put(0, first), 3U);
+  EXPECT_EQ(depot.Put(0, second), 2U);
+  std::array<std::uint32_t, 2> out{};
+  EXPECT_EQ(depot.Take(1, out), 0U) << "another class";
+  EXPECT_EQ(depot.Take(0, out), 2U);
+  EXPECT_EQ(out, second);
+  std::array<std::uint32_t, 8> rest{};
+  EXPECT_EQ(depot.Take(0, rest), 3U);
+  EXPECT_EQ(rest[0], 1U);
+  EXPECT_EQ(rest[2], 3U);
+  EXPECT_EQ(depot.Take(0, rest), 0U);
+}
+
+TEST(DepotTest, TakesNoMoreThanItsLimitOfAnyClass) {
+  Depot depot;
+  const std::array<std::uint32_t, 100> batch{};
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    std::uint32_t total = 0;
+    for (int i = 0; i < 20; ++i) total += depot.Put(c, batch);
+    EXPECT_EQ(total, Depot::LimitOf(c)) << c;
+  }
+}
+
+}  // namespace
+}  // namespace zcb::alloc
