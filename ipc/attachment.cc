@@ -1,0 +1,381 @@
+#include "ipc/attachment.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "allocator/fork_guard.h"
+#include "allocator/unit_word.h"
+#include "ipc/member.h"
+#include "ipc/member_table.h"
+#include "ipc/message_header.h"
+#include "ipc/reaper.h"
+#include "ipc/reclaim.h"
+#include "ipc/ring.h"
+
+namespace zcb::ipc {
+namespace {
+
+using alloc::LeaseId;
+using alloc::LeaseWord;
+
+bool RelieveHook(void* context) {
+  return static_cast<Attachment*>(context)->RelievePressure();
+}
+
+// Buffers of the whole region whose words are not Free. Slow: looks at every
+// line of every unit in use.
+std::uint64_t CountOut(const alloc::Allocator& allocator) {
+  const alloc::Region& region = allocator.region();
+  const auto* units =
+      region.meta<std::atomic<std::uint64_t>>(region.geometry().units_offset);
+  constexpr std::uint32_t kLinesPerUnit = alloc::kUnitBytes / alloc::kLineBytes;
+  std::uint64_t out = 0;
+  for (std::uint32_t unit = 0; unit < region.geometry().unit_count; ++unit) {
+    // acquire <- unit.claim: its granule words are written
+    const alloc::UnitWord word(units[unit].load(std::memory_order_acquire));
+    if (word.kind() == alloc::UnitWord::Kind::kFree) continue;
+    for (std::uint32_t line = 0; line < kLinesPerUnit; ++line) {
+      const auto place =
+          allocator.Locate(alloc::BufferRef(unit * kLinesPerUnit + line));
+      // acquire <- word.free: a figure for people
+      if (place &&
+          !alloc::BufferWord(place->word->load(std::memory_order_acquire))
+               .is_free()) {
+        ++out;
+      }
+    }
+  }
+  return out;
+}
+
+void OnGone(void* context, LeaseId lease) {
+  static_cast<Attachment*>(context)->ReapIfGone(lease);
+}
+
+// The process's attachments. After fork(2) the child makes a table of its own:
+// the inherited one's lock may be held by a thread that is not there.
+struct Registry {
+  alloc::ForkGuard guard = alloc::ForkGuard::Arm();
+  std::mutex mutex;
+  std::vector<std::weak_ptr<Attachment>> attachments;
+};
+
+Registry& ProcessRegistry() {
+  static std::atomic<Registry*> current{nullptr};
+  // acquire <- registry.make: the table is built
+  Registry* seen = current.load(std::memory_order_acquire);
+  if (seen != nullptr && seen->guard.IsOurs()) return *seen;
+  auto* fresh = new Registry;
+  // release -> registry.make: built; acquire <- registry.make: another
+  // thread's is. Never freed: it lives as long as the process.
+  if (current.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel,
+                                      std::memory_order_acquire)) {
+    return *fresh;
+  }
+  delete fresh;
+  return *seen;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Attachment>> Attachment::Open(
+    const IpcOptions& options) {
+  alloc::RegionOptions region_options = options.region;
+  region_options.client_params = IpcGeometry::DefaultParams();
+  region_options.client_area_bytes = IpcGeometry::AreaBytes(
+      region_options.client_params, region_options.lease_count);
+  auto region = alloc::Region::Open(region_options);
+  if (!region) return region.failure();
+
+  Registry& registry = ProcessRegistry();
+  const std::lock_guard lock(registry.mutex);
+  std::erase_if(registry.attachments,
+                [](const auto& a) { return a.expired(); });
+  for (const auto& weak : registry.attachments) {
+    if (auto existing = weak.lock();
+        existing != nullptr && existing->region_ == *region) {
+      return existing;
+    }
+  }
+  const auto geometry = IpcGeometry::From((*region)->geometry());
+  if (!geometry) return geometry.failure();
+  std::shared_ptr<Attachment> attachment(new Attachment);
+  attachment->region_ = *region;
+  attachment->geometry_ = *geometry;
+  attachment->node_id_ = options.node_id;
+  if (const Outcome committed = (*region)->CommitMeta(
+          geometry->directory_offset, std::uint64_t{geometry->group_count} * 8);
+      !committed) {
+    return committed.failure();
+  }
+  auto allocator = alloc::Allocator::Create(*region);
+  if (!allocator) return allocator.failure();
+  attachment->allocator_ = std::move(*allocator);
+  attachment->directory_ =
+      std::make_unique<GroupDirectory>(region->get(), *geometry);
+  auto keeps = KeepTable::Make(*region, *geometry);
+  if (!keeps) return keeps.failure();
+  attachment->keeps_ = std::move(*keeps);
+  attachment->ringer_ = std::make_unique<BellRinger>(region->get());
+  attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
+  attachment->ReapAllDead();
+  registry.attachments.push_back(attachment);
+  return attachment;
+}
+
+Result<IpcOptions> IpcOptions::FromEnvironment() {
+  IpcOptions options;
+  auto region = alloc::RegionOptions::FromEnvironment();
+  if (!region) return region.failure();
+  options.region = *region;
+  if (const char* text = secure_getenv("ZCB_NODEID")) {
+    const char* end = text + std::strlen(text);
+    const auto [rest, error] = std::from_chars(text, end, options.node_id);
+    if (error != std::errc() || rest != end || options.node_id == 0) {
+      return {Status::kInvalidParam, "ZCB_NODEID is no number above 0"};
+    }
+  }
+  return options;
+}
+
+Attachment::~Attachment() {
+  // In a child of fork(2) nothing here is ours; neither thread nor files exist.
+  if (region_ == nullptr || !region_->IsOurs()) {
+    (void)watcher_.release();
+    return;
+  }
+  watcher_.reset();
+  if (allocator_ != nullptr && directory_ != nullptr && keeps_ != nullptr) {
+    // Everything kept goes, then everything that our going made reclaimable.
+    keeps_->LetAllGo(allocator_.get());
+    directory_->ForEachGroup(
+        [this](const GroupView& group) { ReclaimGroup(group, kReclaimAll); });
+  }
+  if (allocator_ != nullptr) allocator_->SetPressureHook(nullptr, nullptr);
+}
+
+// --- buffers -----------------------------------------------------------------
+
+Result<std::byte*> Attachment::AllocPayload(std::uint64_t payload_bytes) {
+  if (payload_bytes > LargestPayloadBytes()) {
+    return {Status::kTooBig, "more than the region could ever hold"};
+  }
+  const auto ref = allocator_->Alloc(payload_bytes + kHeaderBytes);
+  if (!ref) return ref.failure();
+  return allocator_->Pointer(*ref) + kHeaderBytes;
+}
+
+Result<alloc::BufferRef> Attachment::LivePayload(const void* payload) const {
+  const auto ref =
+      payload == nullptr
+          ? std::nullopt
+          : allocator_->RefOf(static_cast<const std::byte*>(payload) -
+                              kHeaderBytes);
+  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
+  if (!allocator_->IsLive(*ref)) {
+    return {Status::kInvalidParam, "no live buffer of this process"};
+  }
+  return *ref;
+}
+
+Outcome Attachment::FreePayload(const void* payload) {
+  const auto ref = LivePayload(payload);
+  if (!ref) return ref.failure();
+  return allocator_->Free(*ref);
+}
+
+std::uint64_t Attachment::LargestPayloadBytes() const {
+  return region_->geometry().region_bytes - kHeaderBytes;
+}
+
+std::uint64_t Attachment::UsablePayloadBytes(const void* payload) const {
+  const auto ref = LivePayload(payload);
+  return ref ? allocator_->UsableBytes(*ref) - kHeaderBytes : 0;
+}
+
+Outcome Attachment::Release(const void* payload) {
+  const auto ref =
+      payload == nullptr
+          ? std::nullopt
+          : allocator_->RefOf(static_cast<const std::byte*>(payload) -
+                              kHeaderBytes);
+  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
+  return keeps_->LetGo(allocator_.get(), *ref);
+}
+
+// --- groups ------------------------------------------------------------------
+
+Result<std::unique_ptr<Doorbell>> Attachment::MakeDoorbell() {
+  const std::lock_guard lock(join_mutex_);
+  auto bell = Doorbell::Make(region_, next_bell_);
+  if (bell) {
+    ++next_bell_;
+    // relaxed: read only by reapers, after the lease's death
+    region_->lease_record(region_->lease().slot)
+        .bell_count.store(next_bell_, std::memory_order_relaxed);
+  }
+  return bell;
+}
+
+Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
+                                                 Doorbell* bell,
+                                                 Membership membership) {
+  const std::lock_guard lock(join_mutex_);
+  const auto group = directory_->FindOrMake(name);
+  if (!group) return group.failure();
+  const LeaseId lease = region_->lease();
+  const std::uint32_t high = group->EntryHigh();
+  for (std::uint32_t i = 0;
+       membership == Membership::kOnePerProcess && i < high; ++i) {
+    // acquire <- member.claim: ours were claimed under this mutex
+    const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
+    if (word.lease() != lease) continue;
+    if (word.phase() == EntryWord::Phase::kJoining ||
+        word.phase() == EntryWord::Phase::kMember) {
+      return {Status::kExist, "this process is a member of that group"};
+    }
+  }
+  // From here on a reaper of ours needs this layer. relaxed: read after death
+  region_->lease_record(lease.slot)
+      .uses_client.store(1, std::memory_order_relaxed);
+  if (const Outcome started = StartWatcher(); !started)
+    return started.failure();
+  ReapAllDead();
+  std::unique_ptr<Member> member(new Member(shared_from_this(), *group, bell));
+  const Outcome joined = member->JoinRing();
+  if (!joined) return joined.failure();
+  const std::uint32_t now_high = group->EntryHigh();
+  for (std::uint32_t i = 0; i < now_high; ++i) {
+    // acquire <- member.claim: whom to watch
+    const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
+    if (word.gates()) Watch(word.lease());
+  }
+  return member;
+}
+
+Result<std::vector<MemberAddress>> Attachment::MembersOf(
+    const GroupName& name) {
+  std::vector<MemberAddress> members;
+  const auto group = directory_->Find(name);
+  if (!group) return group.failure();
+  if (*group) {
+    // Everything published counts, read by its members or not. Records are
+    // applied by us as by any reader.
+    constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
+    // acquire <- ring.tail: what lies below is published
+    const std::uint64_t tail =
+        (*group)->header().tail.load(std::memory_order_acquire);
+    if (tail > 0) ApplyUpTo(**group, tail - 1);
+    View view((*group)->entry_count());
+    ReadViewAt(**group, kNow, &view);
+    for (const View::Item& item : view.items()) {
+      members.push_back(item.address);
+    }
+  }
+  return members;
+}
+
+std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
+
+// --- repair ------------------------------------------------------------------
+
+Outcome Attachment::StartWatcher() {
+  if (watcher_ != nullptr) return {};
+  auto watcher = alloc::ProcessWatcher::Start(region_, &OnGone, this);
+  if (!watcher) return watcher.failure();
+  if (const Outcome life = (*watcher)->PublishLife(); !life) return life;
+  watcher_ = std::move(*watcher);
+  return {};
+}
+
+void Attachment::Watch(LeaseId lease) {
+  if (lease != region_->lease()) watcher_->Watch(lease);
+}
+
+void Attachment::ReapIfGone(LeaseId lease) {
+  if (lease == region_->lease()) return;
+  if (region_->MarkDeadIfGone(lease)) Reap(this, lease);
+}
+
+bool Attachment::ReapAllDead() {
+  bool reaped = false;
+  const std::uint16_t high = region_->LeaseHighWater();
+  for (std::uint16_t slot = 0; slot < high; ++slot) {
+    // acquire <- lease.attach: who it is
+    const LeaseWord word(
+        region_->lease_word(slot).load(std::memory_order_acquire));
+    const LeaseId lease{slot, word.generation()};
+    if (word.phase() == LeaseWord::Phase::kDead) {
+      Reap(this, lease);
+      reaped = true;
+    } else if (word.phase() == LeaseWord::Phase::kAlive &&
+               lease != region_->lease() && region_->MarkDeadIfGone(lease)) {
+      Reap(this, lease);
+      reaped = true;
+    }
+  }
+  return reaped;
+}
+
+bool Attachment::ReapLaggards(const GroupView& group) {
+  bool reaped = false;
+  // acquire <- ring.reclaim: who stands here holds everybody back
+  const std::uint64_t base =
+      group.header().reclaimed.load(std::memory_order_acquire);
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    EntryState& entry = group.entry(i);
+    // acquire <- member.claim: whose cursor it is
+    const EntryWord word(entry.word.load(std::memory_order_acquire));
+    if (!word.gates() || word.lease() == region_->lease() ||
+        word.lease().slot >= region_->geometry().lease_count ||
+        // acquire <- ring.consume: where it stands
+        entry.cursor.load(std::memory_order_acquire) > base) {
+      continue;
+    }
+    if (region_->MarkDeadIfGone(word.lease())) {
+      Reap(this, word.lease());
+      reaped = true;
+    }
+  }
+  return reaped;
+}
+
+std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
+                                       std::uint64_t most) {
+  const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
+  if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
+  return moved;
+}
+
+bool Attachment::RelievePressure() {
+  std::uint64_t moved = 0;
+  bool reaped = false;
+  directory_->ForEachGroup([&](const GroupView& group) {
+    moved += ReclaimGroup(group, kReclaimAll);
+    if (ApproxUsed(group) != 0 && ReapLaggards(group)) reaped = true;
+  });
+  if (ReapAllDead()) reaped = true;
+  return moved != 0 || reaped;
+}
+
+Attachment::Stats Attachment::ReadStats() {
+  Stats stats;
+  directory_->ForEachGroup(
+      [&](const GroupView& group) { stats.unreclaimed += ApproxUsed(group); });
+  stats.kept_messages = keeps_->KeptByThisProcess();
+  const std::uint16_t high = region_->LeaseHighWater();
+  for (std::uint16_t slot = 0; slot < high; ++slot) {
+    // acquire <- lease.attach: a figure for people
+    const LeaseWord word(
+        region_->lease_word(slot).load(std::memory_order_acquire));
+    if (word.phase() == LeaseWord::Phase::kAlive) ++stats.live_leases;
+  }
+  allocator_->Collect();
+  stats.allocator = allocator_->Stats();
+  stats.region_out_buffers = CountOut(*allocator_);
+  return stats;
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,146 @@
+// A process's part in the groups of one region: what its handles share.
+//
+// ipc/ is usable without cpg/: Open() an Attachment, Join() a group, then
+// Alloc/Send and Next/Done on the Member.   START READING AT ring.h
+#ifndef ZCB_IPC_ATTACHMENT_H_
+#define ZCB_IPC_ATTACHMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "allocator/allocator.h"
+#include "allocator/process_watcher.h"
+#include "allocator/region.h"
+#include "allocator/status.h"
+#include "ipc/bell_ringer.h"
+#include "ipc/doorbell.h"
+#include "ipc/group_directory.h"
+#include "ipc/group_name.h"
+#include "ipc/ipc_layout.h"
+#include "ipc/keep_table.h"
+#include "ipc/member_address.h"
+
+namespace zcb::ipc {
+
+class Member;
+
+struct IpcOptions {
+  alloc::RegionOptions region;
+  std::uint32_t node_id = 1;  // ZCB_NODEID
+
+  // RegionOptions::FromEnvironment() and ZCB_NODEID (1 .. 2^32-1).
+  static Result<IpcOptions> FromEnvironment();
+};
+
+// Thread-safe. One per process and region; handles share it.
+class Attachment : public std::enable_shared_from_this<Attachment> {
+ public:
+  // The process's attachment to the region the options name; the same object
+  // again while it lives. Errors of Region::Open(), and kNotSupported: the
+  // region was created without room for groups.
+  static Result<std::shared_ptr<Attachment>> Open(const IpcOptions& options);
+  ~Attachment();
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  // False in a child of fork(2): nothing else may be called there.
+  bool IsOurs() const { return region_->IsOurs(); }
+  alloc::Region& region() const { return *region_; }
+  alloc::Allocator& allocator() const { return *allocator_; }
+  std::uint32_t node_id() const { return node_id_; }
+
+  // --- buffers with room for the message header ----------------------------
+  // A live buffer whose payload has at least `payload_bytes`; the pointer is
+  // to the payload, 64-byte aligned. Errors of Allocator::Alloc().
+  Result<std::byte*> AllocPayload(std::uint64_t payload_bytes);
+  // kInvalidParam: not the payload of a live buffer of this process.
+  Outcome FreePayload(const void* payload);
+  // The buffer of a payload pointer, if one of ours is live there.
+  Result<alloc::BufferRef> LivePayload(const void* payload) const;
+  std::uint64_t LargestPayloadBytes() const;
+  // Payload bytes that fit into a live buffer of ours; 0 if it is none.
+  std::uint64_t UsablePayloadBytes(const void* payload) const;
+
+  // --- groups --------------------------------------------------------------
+  // Joins: on success the join is in the group's order, and the first event of
+  // the member is the view that contains it. `bell` must outlive the Member.
+  //
+  // kExist        this process is a member of that group already
+  // kTryAgain     its earlier membership is not yet out of the group's ring,
+  //               or a slot race was lost too often
+  // kNoResources  no room for a group, a member or a thread
+  // kNoMemory     the file system is full
+  // kLibrary      damaged region
+  // With Membership::kMany a process may be in a group several times (each
+  // member sees the others as others); then there is no kExist.
+  enum class Membership : std::uint8_t { kOnePerProcess, kMany };
+  Result<std::unique_ptr<Member>> Join(
+      const GroupName& name, Doorbell* bell,
+      Membership membership = Membership::kOnePerProcess);
+
+  // Members of a group now, sorted by (node, pid); empty if there is no such
+  // group. A snapshot: stale when you get it.
+  Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
+  // Every group that has a name, in no particular order.
+  std::vector<GroupName> GroupNames();
+
+  // A doorbell for a handle. kNoResources: descriptors or bells used up.
+  Result<std::unique_ptr<Doorbell>> MakeDoorbell();
+
+  // --- kept messages ---------------------------------------------------------
+  // Lets go of a payload that Member::Retain() kept; any thread, also after
+  // the member left. kInvalidParam: this process keeps no such payload.
+  Outcome Release(const void* payload);
+
+  // --- repair ----------------------------------------------------------------
+  // Reaps a lease if its process is gone; harmless otherwise.
+  void ReapIfGone(alloc::LeaseId lease);
+  // Reclaims every ring, and reaps every dead process; true if anything moved.
+  bool RelievePressure();
+
+  struct Stats {
+    alloc::AllocatorStats allocator;
+    std::uint64_t kept_messages = 0;       // by this process
+    std::uint64_t unreclaimed = 0;         // ring positions in use, region-wide
+    std::uint64_t live_leases = 0;         // processes attached, region-wide
+    std::uint64_t region_out_buffers = 0;  // words not Free, units in use
+  };
+  // Exact when nobody is sending.
+  Stats ReadStats();
+
+  // --- for the parts of ipc/
+  // --------------------------------------------------
+  const IpcGeometry& geometry() const { return geometry_; }
+  GroupDirectory& directory() { return *directory_; }
+  KeepTable& keeps() { return *keeps_; }
+  BellRinger& ringer() { return *ringer_; }
+  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep.
+  std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
+  // Looks for the dead among those that hold a group's ring back.
+  bool ReapLaggards(const GroupView& group);
+  // Watches a member's process from now on.
+  void Watch(alloc::LeaseId lease);
+
+ private:
+  Attachment() = default;
+  Outcome StartWatcher();
+  bool ReapAllDead();  // true if somebody was dead
+
+  // Destroyed from the bottom up: the watcher first, the region last.
+  std::shared_ptr<alloc::Region> region_;
+  IpcGeometry geometry_;
+  std::uint32_t node_id_ = 1;
+  std::unique_ptr<alloc::Allocator> allocator_;
+  std::unique_ptr<GroupDirectory> directory_;
+  std::unique_ptr<KeepTable> keeps_;
+  std::unique_ptr<BellRinger> ringer_;
+  std::mutex join_mutex_;  // guards joins, next_bell_ and starting the watcher
+  std::uint32_t next_bell_ = 0;
+  std::unique_ptr<alloc::ProcessWatcher> watcher_;
+};
+
+}  // namespace zcb::ipc
+
+#endif  // ZCB_IPC_ATTACHMENT_H_

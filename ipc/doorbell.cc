@@ -1,0 +1,119 @@
+#include "ipc/doorbell.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+
+namespace zcb::ipc {
+namespace {
+
+using Path = std::array<char, 160>;
+
+// NAME.bell.SLOT.GENERATION.NUMBER, beside the region's files. The generation
+// keeps a dead process's bells apart from its successor's.
+Path PathOf(const alloc::Region& region, const BellName& name) {
+  Path path{};
+  std::snprintf(path.data(), path.size(), "%s.bell.%u.%u.%u",
+                region.file_stem().c_str(), unsigned{name.lease_slot},
+                name.lease_generation, name.number);
+  return path;
+}
+
+int OpenFifo(const alloc::Region& region, const char* path) {
+  // Read and write: opening never blocks or fails for want of a peer, and
+  // writing never raises SIGPIPE, since we are a reader ourselves.
+  const int fd = openat(region.directory_fd(), path,
+                        O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return -1;
+  struct stat facts{};
+  if (fstat(fd, &facts) != 0 || !S_ISFIFO(facts.st_mode)) {
+    close(fd);
+    errno = EINVAL;
+    return -1;
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Doorbell>> Doorbell::Make(
+    std::shared_ptr<alloc::Region> region, std::uint32_t number) {
+  std::unique_ptr<Doorbell> bell(new Doorbell);
+  const alloc::LeaseId lease = region->lease();
+  bell->name_ = {lease.slot, lease.generation, number};
+  const Path path = PathOf(*region, bell->name_);
+  // A leftover of a region long gone may have the name.
+  unlinkat(region->directory_fd(), path.data(), 0);
+  if (mkfifoat(region->directory_fd(), path.data(),
+               static_cast<mode_t>(region->file_mode())) != 0) {
+    return {errno == ENOSPC ? Status::kNoMemory : Status::kNoResources,
+            "cannot make a doorbell (FIFO)"};
+  }
+  // The umask may have cut the mode of a region shared with a group.
+  fchmodat(region->directory_fd(), path.data(),
+           static_cast<mode_t>(region->file_mode()), 0);
+  bell->descriptor_ = OpenFifo(*region, path.data());
+  bell->region_ = std::move(region);
+  if (bell->descriptor_ < 0) {
+    return {Status::kNoResources, "cannot open a doorbell (FIFO)"};
+  }
+  return bell;
+}
+
+Doorbell::~Doorbell() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (region_ != nullptr && region_->IsOurs()) {
+    unlinkat(region_->directory_fd(), PathOf(*region_, name_).data(), 0);
+  }
+}
+
+bool Doorbell::Drain() {
+  std::array<char, 256> sink;
+  bool any = false;
+  for (;;) {
+    const ssize_t got = read(descriptor_, sink.data(), sink.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return any;
+    any = true;
+    // Less than asked for: the FIFO was empty after it.
+    if (static_cast<std::size_t>(got) < sink.size()) return any;
+  }
+}
+
+void Doorbell::Ring() { RingDescriptor(descriptor_); }
+
+bool Doorbell::Wait(int timeout_ms) const {
+  pollfd poll_entry{descriptor_, POLLIN, 0};
+  for (;;) {
+    const int ready = poll(&poll_entry, 1, timeout_ms);
+    if (ready >= 0) return ready > 0;
+    if (errno != EINTR) return false;
+  }
+}
+
+int OpenRemoteBell(const alloc::Region& region, const BellName& name) {
+  return OpenFifo(region, PathOf(region, name).data());
+}
+
+void RingDescriptor(int descriptor) {
+  const char byte = 1;
+  while (write(descriptor, &byte, 1) < 0 && errno == EINTR) {
+  }
+}
+
+void UnlinkBellsOf(const alloc::Region& region, alloc::LeaseId lease,
+                   std::uint32_t bell_count) {
+  // The count is what the dead process wrote: cut it.
+  constexpr std::uint32_t kMostBells = 4096;
+  for (std::uint32_t i = 0; i < bell_count && i < kMostBells; ++i) {
+    unlinkat(region.directory_fd(),
+             PathOf(region, {lease.slot, lease.generation, i}).data(), 0);
+  }
+}
+
+}  // namespace zcb::ipc

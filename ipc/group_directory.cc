@@ -1,0 +1,173 @@
+#include "ipc/group_directory.h"
+
+#include <algorithm>
+
+namespace zcb::ipc {
+namespace {
+
+// FNV-1a, 64 bit: spreads short names well, and is the same in every build.
+std::uint64_t HashOf(const GroupName& name) {
+  std::uint64_t hash = 0xcbf2'9ce4'8422'2325ULL;
+  for (const char c : name.bytes()) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100'0000'01b3ULL;
+  }
+  return hash;
+}
+
+std::uint64_t ClaimOf(alloc::LeaseId lease) {
+  return std::uint64_t{lease.generation} << 32 | (lease.slot + 1U);
+}
+
+}  // namespace
+
+std::atomic<std::uint64_t>& GroupDirectory::Word(std::uint32_t slot) const {
+  return *region_->meta<std::atomic<std::uint64_t>>(geometry_.directory_offset +
+                                                    std::uint64_t{slot} * 8);
+}
+
+// nullptr if the record's page cannot be had.
+NameRecord* GroupDirectory::Record(std::uint64_t index) const {
+  const std::uint64_t offset =
+      geometry_.names_offset + index * sizeof(NameRecord);
+  if (!region_->CommitMeta(offset, sizeof(NameRecord))) return nullptr;
+  return region_->meta<NameRecord>(offset);
+}
+
+std::optional<GroupView> GroupDirectory::View(std::uint32_t slot) const {
+  if (!region_->CommitMeta(
+          geometry_.groups_offset + geometry_.group_bytes * slot,
+          geometry_.group_bytes)) {
+    return std::nullopt;
+  }
+  return GroupView(*region_, geometry_, slot);
+}
+
+std::optional<GroupName> GroupDirectory::NameOf(std::uint64_t word) const {
+  if (word == 0 || word > geometry_.name_record_count) return std::nullopt;
+  const NameRecord* record = Record(word - 1);
+  if (record == nullptr) return std::nullopt;
+  const std::uint32_t length = record->length;  // once; checked below
+  if (length > GroupName::kMaxBytes) return std::nullopt;
+  return GroupName({record->bytes.data(), length});
+}
+
+Result<std::optional<GroupView>> GroupDirectory::Find(
+    const GroupName& name) const {
+  const std::uint64_t home = HashOf(name);
+  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
+    const auto slot =
+        static_cast<std::uint32_t>((home + i) % geometry_.group_count);
+    // acquire <- group.link: the record is whole
+    const std::uint64_t word = Word(slot).load(std::memory_order_acquire);
+    if (word == 0) return std::optional<GroupView>();
+    const auto found = NameOf(word);
+    if (!found) return {Status::kLibrary, "damaged group directory"};
+    if (*found == name) {
+      const auto view = View(slot);
+      if (!view) return {Status::kNoMemory, "no room for the group's pages"};
+      return std::optional<GroupView>(view);
+    }
+  }
+  return std::optional<GroupView>();
+}
+
+Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
+  auto found = Find(name);
+  if (!found) return found.failure();
+  if (*found) return **found;
+
+  auto prepared = PrepareRecord(name);
+  if (!prepared) return prepared.failure();
+  const std::uint64_t index = *prepared;
+  NameRecord* record = Record(index);
+  const std::uint64_t home = HashOf(name);
+  Failure failure{Status::kNoResources, "the region has no room for a group"};
+  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
+    const auto slot =
+        static_cast<std::uint32_t>((home + i) % geometry_.group_count);
+    const auto view = View(slot);
+    if (!view) {
+      failure = {Status::kNoMemory, "no room for the group's pages"};
+      break;
+    }
+    std::uint64_t expected = 0;
+    // release -> group.link: the record and the group's pages are ready;
+    // acquire <- group.link: what won is whole
+    if (Word(slot).compare_exchange_strong(expected, index + 1,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
+      // relaxed: only keeps reapers off a record that is in use for ever
+      record->claim.store(NameRecord::kLinked, std::memory_order_relaxed);
+      return *view;
+    }
+    const auto winner = NameOf(expected);
+    if (!winner) {
+      failure = {Status::kLibrary, "damaged group directory"};
+      break;
+    }
+    if (*winner == name) {
+      // release -> group.claim: the record is free again
+      record->claim.store(0, std::memory_order_release);
+      return *view;
+    }
+  }
+  // release -> group.claim: the record is free again
+  record->claim.store(0, std::memory_order_release);
+  return failure;
+}
+
+Result<std::uint64_t> GroupDirectory::PrepareRecord(const GroupName& name) {
+  const std::uint64_t mine = ClaimOf(region_->lease());
+  for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
+    NameRecord* record = Record(i);
+    if (record == nullptr) {
+      return {Status::kNoMemory, "no room for a group's name"};
+    }
+    std::uint64_t expected = 0;
+    // acquire <- group.claim: its last claimer is done with it; failure
+    // relaxed: taken, go on
+    if (!record->claim.compare_exchange_strong(expected, mine,
+                                               std::memory_order_acquire,
+                                               std::memory_order_relaxed)) {
+      continue;
+    }
+    const auto bytes = name.bytes();
+    record->length = static_cast<std::uint32_t>(bytes.size());
+    std::copy(bytes.begin(), bytes.end(), record->bytes.begin());
+    return i;
+  }
+  return {Status::kNoResources, "every group name record is in use"};
+}
+
+std::vector<GroupName> GroupDirectory::Names() const {
+  std::vector<GroupName> names;
+  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
+    // acquire <- group.link: the record is whole
+    const std::uint64_t word = Word(i).load(std::memory_order_acquire);
+    if (const auto name = NameOf(word)) names.push_back(*name);
+  }
+  return names;
+}
+
+void GroupDirectory::ReapClaims(alloc::LeaseId dead) {
+  // Linked or not is the directory's word to say: the claimer may have died
+  // between linking and marking.
+  std::vector<bool> linked(geometry_.name_record_count, false);
+  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
+    // acquire <- group.link: sees every link that the dead one made
+    const std::uint64_t word = Word(i).load(std::memory_order_acquire);
+    if (word != 0 && word <= linked.size()) linked[word - 1] = true;
+  }
+  for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
+    NameRecord* record = Record(i);
+    if (record == nullptr) return;
+    std::uint64_t expected = ClaimOf(dead);
+    // release -> group.claim: only from the dead lease's own claim; failure
+    // relaxed: not its
+    record->claim.compare_exchange_strong(
+        expected, linked[i] ? NameRecord::kLinked : 0,
+        std::memory_order_release, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,81 @@
+#include "ipc/ipc_layout.h"
+
+#include <bit>
+
+#include "ipc/group_header.h"
+
+namespace zcb::ipc {
+namespace {
+
+constexpr std::uint64_t RoundUp(std::uint64_t bytes) {
+  return (bytes + alloc::kMetaPageBytes - 1) &
+         ~std::uint64_t{alloc::kMetaPageBytes - 1};
+}
+
+// Lays the area out from offset 0; `end` is the room it takes.
+IpcGeometry Lay(const std::array<std::uint32_t, 8>& params,
+                std::uint32_t lease_count, std::uint64_t* end) {
+  IpcGeometry g;
+  g.group_count = params[1];
+  g.entry_count = params[2];
+  g.slot_count = params[3];
+  g.keep_count = params[4];
+  g.directory_offset = 0;
+  g.names_offset = RoundUp(std::uint64_t{g.group_count} * 8);
+  // A creator that lost its race gives its record back, so one more per lease
+  // than there are groups is enough.
+  g.name_record_count = std::uint64_t{g.group_count} + lease_count;
+  g.keeps_offset =
+      g.names_offset + RoundUp(g.name_record_count * sizeof(NameRecord));
+  g.keep_bytes_per_lease = RoundUp(std::uint64_t{g.keep_count} * 8);
+  g.groups_offset = g.keeps_offset + g.keep_bytes_per_lease * lease_count;
+  g.entries_offset_in_group = RoundUp(sizeof(GroupHeader));
+  g.slots_offset_in_group =
+      g.entries_offset_in_group +
+      RoundUp(std::uint64_t{g.entry_count} * sizeof(EntryState));
+  g.group_bytes =
+      g.slots_offset_in_group + RoundUp(std::uint64_t{g.slot_count} * 8);
+  *end = g.groups_offset + g.group_bytes * g.group_count;
+  return g;
+}
+
+bool InRange(const std::array<std::uint32_t, 8>& p) {
+  return p[0] == IpcLimits::kLayoutVersion && p[1] >= 1 &&
+         p[1] <= IpcLimits::kMaxGroups && p[2] >= 1 &&
+         p[2] <= IpcLimits::kMaxEntries && p[3] >= IpcLimits::kMinSlots &&
+         p[3] <= IpcLimits::kMaxSlots && std::has_single_bit(p[3]) &&
+         p[3] >= 4 * p[2] && p[4] >= 1 && p[4] <= IpcLimits::kMaxKeepRecords;
+}
+
+}  // namespace
+
+std::array<std::uint32_t, 8> IpcGeometry::DefaultParams() {
+  return {IpcLimits::kLayoutVersion, IpcLimits::kDefaultGroups,
+          IpcLimits::kDefaultEntries, IpcLimits::kDefaultSlots,
+          IpcLimits::kDefaultKeepRecords};
+}
+
+std::uint64_t IpcGeometry::AreaBytes(const std::array<std::uint32_t, 8>& params,
+                                     std::uint32_t lease_count) {
+  std::uint64_t end = 0;
+  Lay(params, lease_count, &end);
+  return end;
+}
+
+Result<IpcGeometry> IpcGeometry::From(const alloc::Geometry& region) {
+  if (!InRange(region.client_params)) {
+    return {Status::kNotSupported, "the region was made without groups"};
+  }
+  std::uint64_t end = 0;
+  IpcGeometry g = Lay(region.client_params, region.lease_count, &end);
+  if (end > region.client_area_bytes) {
+    return {Status::kNotSupported, "the region's client area is too small"};
+  }
+  g.directory_offset += region.client_offset;
+  g.names_offset += region.client_offset;
+  g.keeps_offset += region.client_offset;
+  g.groups_offset += region.client_offset;
+  return g;
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,185 @@
+// Joining, leaving and sleeping. The data path is in member_send.cc and
+// member_receive.cc.
+#include "ipc/member.h"
+
+#include <unistd.h>
+
+#include "ipc/bell_ringer.h"
+#include "ipc/member_table.h"
+#include "ipc/reclaim.h"
+#include "ipc/sleep_word.h"
+
+namespace zcb::ipc {
+
+using Phase = EntryWord::Phase;
+using Control = SlotWord::Control;
+
+Member::Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
+               Doorbell* bell)
+    : attachment_(std::move(attachment)),
+      group_(group),
+      bell_(bell),
+      address_{attachment_->node_id(), static_cast<std::uint32_t>(getpid())},
+      view_(group.entry_count()) {}
+
+bool Member::EntryIs(Phase phase) const {
+  // acquire <- member.down: evicted, reaped or reused, if not as we left it
+  const EntryWord word(entry().word.load(std::memory_order_acquire));
+  return word.phase() == phase && word.generation() == entry_generation_ &&
+         word.lease() == attachment_->region().lease();
+}
+
+RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {
+  for (int tries = 0; tries < kMaxRingRetries; ++tries) {
+    RingPlace place;
+    if (kind == Control::kJoin) {
+      // A ring that is full must not lock behind the joiner's old cursor.
+      RaiseCursorToTail(group_, entry_);
+    }
+    const RingAnswer answer = FindPlace(group_, group_.slot_count(), &place);
+    if (answer == RingAnswer::kFull) {
+      // Only records beyond their reserve can fill it; make room.
+      if (attachment_->ReclaimGroup(group_, kReclaimAll) == 0 &&
+          !attachment_->ReapLaggards(group_)) {
+        return answer;
+      }
+      continue;
+    }
+    if (answer != RingAnswer::kOk) return answer;
+    const SlotWord record =
+        SlotWord::Record(SlotWord::LapOf(place.position, group_.slot_shift()),
+                         kind, entry_, entry_generation_);
+    if (TryPublish(group_, place, record)) {
+      *position = place.position;
+      return RingAnswer::kOk;
+    }
+  }
+  return RingAnswer::kDamaged;
+}
+
+Outcome Member::JoinRing() {
+  const alloc::LeaseId lease = attachment_->region().lease();
+  const auto claimed =
+      ClaimEntry(group_, lease, address_, bell_->name().number);
+  if (!claimed) return claimed.failure();
+  entry_ = claimed->index;
+  entry_generation_ = claimed->generation;
+  // The epoch goes on from the entry's last user, so that a ringer that was
+  // late for him cannot hit our first sleep. relaxed: ours since the claim
+  sleep_epoch_ =
+      SleepWord(entry().sleep.load(std::memory_order_relaxed)).epoch() + 1;
+  // relaxed: published by the sleeper's own seq_cst store later
+  entry().sleep.store(
+      SleepWord::Of(sleep_epoch_, SleepWord::State::kAwake).raw(),
+      std::memory_order_relaxed);
+  std::uint64_t position = 0;
+  const RingAnswer answer = PublishOwn(Control::kJoin, &position);
+  if (answer != RingAnswer::kOk) {
+    UnclaimEntry(group_, *claimed, lease);
+    return answer == RingAnswer::kFull
+               ? Outcome(Status::kTryAgain, "the group's ring is full")
+               : Outcome(Status::kLibrary, "damaged ring");
+  }
+  in_ring_ = true;
+  position_ = position;
+  // release -> ring.consume: nothing below our join is ours to read
+  entry().cursor.store(position, std::memory_order_release);
+  ApplyUpTo(group_, position);
+  // relaxed: our own entry; only a reaper of the dead would race
+  std::uint64_t raw = entry().word.load(std::memory_order_relaxed);
+  const EntryWord joining(raw);
+  if (joining.phase() != Phase::kJoining ||
+      // release -> member.claim: in the order now; failure relaxed: reaped
+      !entry().word.compare_exchange_strong(
+          raw, joining.Become(Phase::kMember).raw(), std::memory_order_release,
+          std::memory_order_relaxed)) {
+    return {Status::kLibrary, "declared dead while joining"};
+  }
+  if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
+  return {};
+}
+
+Outcome Member::Leave() {
+  // relaxed: two threads that leave at once are told apart by the exchange
+  if (leaving_.exchange(true, std::memory_order_relaxed)) {
+    return {Status::kNotExist, "left or leaving"};
+  }
+  std::uint64_t position = 0;
+  const RingAnswer answer = PublishOwn(Control::kLeave, &position);
+  if (answer != RingAnswer::kOk) {
+    leaving_.store(false, std::memory_order_relaxed);  // nothing happened
+    return answer == RingAnswer::kFull
+               ? Outcome(Status::kTryAgain, "the group's ring is full")
+               : Outcome(Status::kLibrary, "damaged ring");
+  }
+  if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
+  return {};
+}
+
+Member::~Member() {
+  if (!in_ring_ || !attachment_->IsOurs()) return;
+  if (!left()) {
+    // acquire <- member.claim: as we left it
+    std::uint64_t raw = entry().word.load(std::memory_order_acquire);
+    const EntryWord word(raw);
+    if (word.gates() && word.generation() == entry_generation_ &&
+        word.lease() == attachment_->region().lease() &&
+        // acq_rel <-> member.down: gates no more, and names no lease; failure
+        // relaxed: freed by a reclaimer
+        entry().word.compare_exchange_strong(raw, word.Down().raw(),
+                                             std::memory_order_acq_rel,
+                                             std::memory_order_relaxed)) {
+      PublishDown(group_, entry_, entry_generation_);
+    }
+  }
+  attachment_->ReclaimGroup(group_, kReclaimAll);
+}
+
+// --- sleep -------------------------------------------------------------------
+
+bool Member::AnnounceSleep() {
+  ++sleep_epoch_;
+  // seq_cst <-> bell.sleep: said before we look once more
+  entry().sleep.store(
+      SleepWord::Of(sleep_epoch_, SleepWord::State::kSleeping).raw(),
+      std::memory_order_seq_cst);
+  std::atomic<std::uint64_t>& group_word = group_.header().sleep;
+  std::uint64_t raw = group_word.load(std::memory_order_relaxed);  // CAS checks
+  // seq_cst <-> bell.sleep: a new version, so that nobody who looked before
+  // clears it; failure relaxed: try from the newer one. Each failure means
+  // that another sleeper or ringer got through.
+  while (!group_word.compare_exchange_weak(
+      raw, GroupSleepWord(raw).SomebodySleeps().raw(),
+      std::memory_order_seq_cst, std::memory_order_relaxed)) {
+  }
+  return HasNext();
+}
+
+bool Member::AnnounceAwake() {
+  // relaxed: only a ringer of this very sleep changes it besides us, and then
+  // the answer is the same
+  const SleepWord seen(entry().sleep.load(std::memory_order_relaxed));
+  if (seen.state() == SleepWord::State::kAwake) return false;
+  // seq_cst <-> bell.sleep: ringers leave us alone from here
+  entry().sleep.store(
+      SleepWord::Of(sleep_epoch_, SleepWord::State::kAwake).raw(),
+      std::memory_order_seq_cst);
+  return true;
+}
+
+void Member::RingSelf() { bell_->Ring(); }
+
+bool Member::HasNext() const {
+  if (left() || own_leave_begun_) return false;
+  SlotWord slot;
+  // Damage counts as something: Next() will say so.
+  return ReadSlot(group_, position_, &slot) != RingAnswer::kFull;
+}
+
+std::uint32_t Member::RingFillPercent() const {
+  const std::uint64_t percent =
+      ApproxUsed(group_) * 100 / group_.message_room();
+  return percent < 100 ? static_cast<std::uint32_t>(percent) : 100;
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,146 @@
+// One membership of one handle in one group: send, receive, keep, leave.
+#ifndef ZCB_IPC_MEMBER_H_
+#define ZCB_IPC_MEMBER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "allocator/buffer_ref.h"
+#include "allocator/status.h"
+#include "ipc/attachment.h"
+#include "ipc/doorbell.h"
+#include "ipc/entry_word.h"
+#include "ipc/group_view.h"
+#include "ipc/ring.h"
+#include "ipc/view.h"
+
+namespace zcb::ipc {
+
+// What lies at the member's place in the order.
+struct Event {
+  enum class Kind : std::uint8_t {
+    kNothing,  // the ring is read to its end
+    kMessage,
+    kView,  // somebody joined, left or died: see Member::view()
+  };
+  Kind kind = Kind::kNothing;
+  std::uint64_t sequence = 0;
+
+  // kMessage: the sender's bytes, in place, valid until Done() (or longer, if
+  // retained). Shared with every other member: read only.
+  const std::byte* payload = nullptr;
+  std::uint64_t length_bytes = 0;
+  MemberAddress sender;
+
+  // kView: the change; view() is the membership after it.
+  ViewChange change;
+};
+
+// Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
+// the sleep calls from one thread at a time (cpg/ holds a handle's lock).
+// Everything is lock-free across processes: no call waits for another process.
+class Member {
+ public:
+  // Leaves as a process that goes: the others see "process down".
+  ~Member();
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  // --- send ------------------------------------------------------------------
+  // Publishes `length_bytes` of the live buffer whose payload starts at
+  // `payload`: on success it has moved to the group, and the message is in the
+  // order for ever, even if this process dies on its next instruction. On any
+  // error the buffer is still the caller's.
+  //
+  // kInvalidParam  not the payload of a live buffer of this process
+  // kTooBig        longer than the buffer
+  // kTryAgain      the ring is full: some member has not read yet
+  // kNotExist      the member has left (or is leaving)
+  // kLibrary       damaged region, or this member was evicted
+  Outcome Send(std::byte* payload, std::uint64_t length_bytes);
+
+  // --- receive ---------------------------------------------------------------
+  // Looks at the next event and begins it; every event but kNothing must be
+  // ended by Done(). May be nested: events begun inside another one are the
+  // following ones, and nothing is given back before the outermost Done().
+  // kLibrary: the slot or the message in it is damaged, or evicted.
+  Result<Event> Next();
+  void Done();
+
+  // Keeps a begun message beyond Done(). Attachment::Release() lets go.
+  // kInvalidParam: not a begun message's payload; kNoResources: no free keep
+  // record; kLibrary: evicted meanwhile.
+  Outcome Retain(const Event& message);
+
+  // True if Next() would find something. Wait-free, no system call.
+  bool HasNext() const;
+
+  // The membership after the last begun view event, sorted by (node, pid).
+  const View& view() const { return view_; }
+
+  // --- leave -----------------------------------------------------------------
+  // Publishes the leave; go on with Next() until the view event that has this
+  // member in it (left() is true after its Done()). kNotExist: has left.
+  Outcome Leave();
+  bool leaving() const { return leaving_.load(std::memory_order_relaxed); }
+  bool left() const { return left_.load(std::memory_order_relaxed); }
+
+  // --- sleep -----------------------------------------------------------------
+  // Announces that this member sleeps: the next publisher rings its doorbell.
+  // True if something can be dispatched already (then nobody may ring: do not
+  // wait, or ring yourself).
+  bool AnnounceSleep();
+  // Ends it. True if the doorbell was (or may have been) rung: drain it.
+  bool AnnounceAwake();
+  // Rings the own bell, as if somebody had published.
+  void RingSelf();
+
+  // --- facts -----------------------------------------------------------------
+  MemberAddress address() const { return address_; }
+  // Used part of the ring beyond which a sender is told to slow down, 0..100.
+  std::uint32_t RingFillPercent() const;
+  Attachment& attachment() const { return *attachment_; }
+
+ private:
+  friend class Attachment;
+  Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
+         Doorbell* bell);
+  Outcome JoinRing();
+  // Publishes a control record about this member; `position` where.
+  RingAnswer PublishOwn(SlotWord::Control kind, std::uint64_t* position);
+  EntryState& entry() const { return group_.entry(entry_); }
+  // The entry as it stands; ours in that phase, or not.
+  bool EntryIs(EntryWord::Phase phase) const;
+  void ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes);
+  // True if an event was begun; false: skip it.
+  Result<bool> BeginMessage(SlotWord slot, Event* event);
+  bool BeginControl(SlotWord slot, Event* event);
+  // Reads from here on; published when no event is begun.
+  void Advance();
+
+  std::shared_ptr<Attachment> attachment_;
+  GroupView group_;
+  Doorbell* bell_;
+  MemberAddress address_;
+  std::uint16_t entry_ = 0;
+  std::uint16_t entry_generation_ = 0;
+  bool in_ring_ = false;  // the entry is ours to give back
+  // receiving side: one thread at a time
+  std::uint64_t position_ = 0;  // next to begin; the shared cursor follows
+  std::uint32_t depth_ = 0;     // events begun and not done
+  bool own_leave_begun_ = false;
+  std::uint64_t sleep_epoch_ = 0;
+  View view_;
+  // sending side: hints, any thread
+  RingHints hints_;
+  std::atomic<std::uint64_t> next_reclaim_{0};
+  std::atomic<std::uint64_t> bytes_since_reclaim_{0};
+  std::atomic<bool> leaving_{false};
+  std::atomic<bool> left_{false};
+};
+
+}  // namespace zcb::ipc
+
+#endif  // ZCB_IPC_MEMBER_H_

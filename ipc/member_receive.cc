@@ -1,0 +1,158 @@
+// The data path in: from a place in the order to the sender's bytes.
+#include "ipc/member.h"
+
+#include <cstring>
+
+#include "ipc/bell_ringer.h"
+#include "ipc/member_table.h"
+#include "ipc/message_header.h"
+#include "ipc/reclaim.h"
+
+namespace zcb::ipc {
+
+using Phase = EntryWord::Phase;
+using Control = SlotWord::Control;
+
+void Member::Advance() {
+  ++position_;
+  if (depth_ == 0) {
+    // release -> ring.consume: our last read below is over
+    entry().cursor.store(position_, std::memory_order_release);
+  }
+}
+
+Result<Event> Member::Next() {
+  Event event;
+  for (;;) {
+    if (left() || own_leave_begun_) return event;
+    SlotWord slot;
+    const RingAnswer answer = ReadSlot(group_, position_, &slot);
+    if (answer == RingAnswer::kFull) return event;
+    if (answer != RingAnswer::kOk) {
+      return {Status::kLibrary, "damaged ring, or evicted from the group"};
+    }
+    event.sequence = position_;
+    if (slot.is_control()) {
+      if (BeginControl(slot, &event)) break;
+    } else {
+      const auto begun = BeginMessage(slot, &event);
+      if (!begun) return begun.failure();
+      if (*begun) break;
+    }
+    Advance();  // nothing for the application
+  }
+  ++depth_;
+  ++position_;
+  // relaxed: a hint for our senders; only ever raised here
+  if (hints_.filled_below.load(std::memory_order_relaxed) < position_) {
+    hints_.filled_below.store(position_, std::memory_order_relaxed);
+  }
+  return event;
+}
+
+Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
+  alloc::Allocator& allocator = attachment_->allocator();
+  const auto place = allocator.Locate(slot.ref());
+  if (!place) return {Status::kLibrary, "a slot names no buffer"};
+  const std::byte* const base = allocator.Pointer(slot.ref());
+  __builtin_prefetch(base + kHeaderBytes);
+  MessageHeader header;
+  std::memcpy(&header, base, sizeof(header));  // once; checked, then used
+  if (header.magic != MessageHeader::kMagic || header.position != position_ ||
+      header.group_slot != group_.group_slot() ||
+      header.length_bytes > place->usable_bytes - kHeaderBytes ||
+      header.entry >= group_.entry_count()) {
+    return {Status::kLibrary, "a damaged message header"};
+  }
+  // Sent by somebody who had left: dropped, by everybody alike. An entry that
+  // was given away since has left, too.
+  const OrderWord leave(
+      // acquire <- member.apply: records below our place are applied
+      group_.entry(header.entry).leave.load(std::memory_order_acquire));
+  if (leave.generation() != header.entry_generation ||
+      (leave.is_set() && leave.position() < position_)) {
+    return false;
+  }
+  event->kind = Event::Kind::kMessage;
+  event->payload = base + kHeaderBytes;
+  event->length_bytes = header.length_bytes;
+  event->sender = {header.node_id, header.pid};
+  return true;
+}
+
+bool Member::BeginControl(SlotWord slot, Event* event) {
+  ApplyRecord(group_, slot, position_);
+  if (!RecordCounts(group_, slot, position_)) return false;
+  const bool is_self =
+      slot.entry() == entry_ && slot.entry_generation() == entry_generation_;
+  event->change.is_self = is_self;
+  if (slot.control() == Control::kJoin) {
+    event->change.kind = ViewChange::Kind::kJoin;
+    if (is_self) {
+      ReadViewAt(group_, position_, &view_);
+      event->change.subject = address_;
+    } else {
+      EntryState& joiner = group_.entry(slot.entry());
+      // relaxed, both: written before the JOIN that we read was published
+      const MemberAddress address{
+          joiner.node_id.load(std::memory_order_relaxed),
+          joiner.pid.load(std::memory_order_relaxed)};
+      if (!view_.Add({address, slot.entry(), slot.entry_generation()})) {
+        return false;
+      }
+      event->change.subject = address;
+      // acquire <- member.claim: whose process to watch
+      const EntryWord word(joiner.word.load(std::memory_order_acquire));
+      if (word.gates()) attachment_->Watch(word.lease());
+    }
+  } else {
+    View::Item gone;
+    if (!view_.Remove(slot.entry(), slot.entry_generation(), &gone)) {
+      return false;  // it never was a member
+    }
+    event->change.subject = gone.address;
+    event->change.kind = slot.control() == Control::kLeave
+                             ? ViewChange::Kind::kLeave
+                             : ViewChange::Kind::kProcessDown;
+    own_leave_begun_ = is_self;
+  }
+  event->kind = Event::Kind::kView;
+  return true;
+}
+
+void Member::Done() {
+  if (depth_ == 0 || --depth_ != 0) return;
+  // release -> ring.consume: our last read below is over
+  entry().cursor.store(position_, std::memory_order_release);
+  if (own_leave_begun_) {
+    // acquire <- member.claim: ours unless reaped
+    std::uint64_t raw = entry().word.load(std::memory_order_acquire);
+    const EntryWord word(raw);
+    if (word.phase() == Phase::kMember &&
+        word.generation() == entry_generation_) {
+      // release -> member.claim: read to the end; failure relaxed: a
+      // reclaimer has freed it already
+      entry().word.compare_exchange_strong(
+          raw, word.Become(Phase::kLeaving).raw(), std::memory_order_release,
+          std::memory_order_relaxed);
+    }
+    leaving_.store(true, std::memory_order_relaxed);  // evicted: as if left
+    left_.store(true, std::memory_order_relaxed);     // read by this thread
+    attachment_->ReclaimGroup(group_, kReclaimAll);
+  }
+  // A publisher may have stopped before its bell: whoever is awake rings.
+  if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
+}
+
+Outcome Member::Retain(const Event& message) {
+  if (message.kind != Event::Kind::kMessage || depth_ == 0) {
+    return {Status::kInvalidParam, "not a message that was begun"};
+  }
+  const auto ref =
+      attachment_->allocator().RefOf(message.payload - kHeaderBytes);
+  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
+  return attachment_->keeps().Keep(attachment_->allocator(), *ref,
+                                   group_.group_slot(), message.sequence);
+}
+
+}  // namespace zcb::ipc

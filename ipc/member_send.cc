@@ -1,0 +1,106 @@
+// The data path out: from a live buffer to a place in the order.
+#include "ipc/member.h"
+
+#include <new>
+
+#include "allocator/buffer_word.h"
+#include "ipc/bell_ringer.h"
+#include "ipc/message_header.h"
+#include "ipc/reclaim.h"
+
+namespace zcb::ipc {
+namespace {
+
+// A sender reclaims as it goes, so that its own buffers come back warm: after
+// this many messages of the group, or this many bytes of its own.
+constexpr std::uint64_t kReclaimEveryMessages = 64;
+constexpr std::uint64_t kReclaimEveryBytes = 2 << 20;
+
+}  // namespace
+
+void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
+  // relaxed, all of these: hints; two threads that both reclaim do no harm
+  const std::uint64_t bytes =
+      bytes_since_reclaim_.load(std::memory_order_relaxed) + length_bytes;
+  if (position < next_reclaim_.load(std::memory_order_relaxed) &&
+      bytes < kReclaimEveryBytes) {
+    bytes_since_reclaim_.store(bytes, std::memory_order_relaxed);
+    return;
+  }
+  next_reclaim_.store(position + kReclaimEveryMessages,
+                      std::memory_order_relaxed);
+  bytes_since_reclaim_.store(0, std::memory_order_relaxed);
+  attachment_->ReclaimGroup(group_, kReclaimAll);
+}
+
+Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes) {
+  alloc::Allocator& allocator = attachment_->allocator();
+  const auto ref = payload == nullptr ? std::nullopt
+                                      : allocator.RefOf(payload - kHeaderBytes);
+  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
+  const auto place = allocator.BeginSend(*ref);
+  if (!place) return place.failure();
+  if (length_bytes > place->usable_bytes - kHeaderBytes) {
+    allocator.CancelSend(*place);
+    return {Status::kTooBig, "longer than the buffer"};
+  }
+  // relaxed: Free, and ours alone to change until it is out
+  const alloc::BufferWord home(place->word->load(std::memory_order_relaxed));
+  auto* const header =
+      new (payload - kHeaderBytes) MessageHeader{0,
+                                                 length_bytes,
+                                                 group_.group_slot(),
+                                                 address_.node_id,
+                                                 address_.pid,
+                                                 entry_,
+                                                 entry_generation_,
+                                                 MessageHeader::kMagic,
+                                                 {}};
+  Failure failure{Status::kLibrary, "damaged ring"};
+  bool reaped = false;
+  for (int tries = 0; tries < kMaxRingRetries; ++tries) {
+    RingPlace slot;
+    const RingAnswer answer =
+        GuessPlace(group_, group_.message_room(), hints_, &slot)
+            ? RingAnswer::kOk
+            : FindPlace(group_, group_.message_room(), &slot, &hints_);
+    if (answer == RingAnswer::kFull) {
+      if (attachment_->ReclaimGroup(group_, kReclaimAll) != 0) continue;
+      // Somebody holds the ring back: is he alive?
+      if (!reaped && attachment_->ReapLaggards(group_)) {
+        reaped = true;
+        continue;
+      }
+      failure = {Status::kTryAgain, "the ring is full"};
+      break;
+    }
+    if (answer != RingAnswer::kOk) break;
+    // relaxed: set by this process alone
+    if (leaving_.load(std::memory_order_relaxed) ||
+        !EntryIs(EntryWord::Phase::kMember)) {
+      failure = leaving() ? Failure{Status::kNotExist, "left or leaving"}
+                          : Failure{Status::kLibrary, "evicted"};
+      break;
+    }
+    header->position = slot.position;
+    // release -> buffer.leave: a reaper that finds the word finds the slot to
+    // judge it by; only the unit's owner writes it while it is not out
+    place->word->store(home.Send(group_.group_slot(), slot.position).raw(),
+                       std::memory_order_release);
+    allocator.CommitSend(*place);
+    if (TryPublish(group_, slot,
+                   SlotWord::Message(
+                       SlotWord::LapOf(slot.position, group_.slot_shift()),
+                       place->ref))) {
+      // relaxed: a hint
+      hints_.filled_below.store(slot.position + 1, std::memory_order_relaxed);
+      if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
+      ReclaimAsWeGo(slot.position, length_bytes);
+      return {};
+    }
+  }
+  allocator.CancelSend(*place);
+  return failure;
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,85 @@
+#include "ipc/reaper.h"
+
+#include "allocator/buffer_word.h"
+#include "ipc/attachment.h"
+#include "ipc/bell_ringer.h"
+#include "ipc/entry_word.h"
+#include "ipc/member_table.h"
+#include "ipc/ring.h"
+
+namespace zcb::ipc {
+namespace {
+
+struct JudgeContext {
+  const alloc::Region* region;
+  const IpcGeometry* geometry;
+};
+
+// Whether a Sent word that the dead process wrote got its place in the ring.
+bool IsPublished(void* context, alloc::BufferRef ref, alloc::BufferWord word) {
+  const auto* judge = static_cast<const JudgeContext*>(context);
+  if (word.group_slot() >= judge->geometry->group_count) return false;
+  const GroupView group(*judge->region, *judge->geometry, word.group_slot());
+  // acquire <- ring.reclaim: a position below it is not in the ring
+  const std::uint64_t base =
+      group.header().reclaimed.load(std::memory_order_acquire);
+  // The one position from `base` on whose low bits the word names.
+  const std::uint64_t ahead =
+      (word.sequence_low() - base) & alloc::BufferWord::kSequenceMask;
+  if (ahead >= group.slot_count()) return false;
+  SlotWord slot;
+  // The slot itself decides, never the tail, which may lag behind.
+  return ReadSlot(group, base + ahead, &slot) == RingAnswer::kOk &&
+         !slot.is_control() && slot.ref() == ref;
+}
+
+void DownEntries(const GroupView& group, alloc::LeaseId dead) {
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    std::atomic<std::uint64_t>& word = group.entry(i).word;
+    // acquire <- member.claim: whose entry it is
+    std::uint64_t raw = word.load(std::memory_order_acquire);
+    const EntryWord seen(raw);
+    if (seen.gates() && seen.lease() == dead) {
+      // acq_rel <-> member.down: once; it names the dead generation, so it
+      // cannot hit a successor. Failure relaxed: another reaper's.
+      word.compare_exchange_strong(raw, seen.Down().raw(),
+                                   std::memory_order_acq_rel,
+                                   std::memory_order_relaxed);
+    }
+    // acquire <- member.down: ours or another reaper's
+    const EntryWord now(word.load(std::memory_order_acquire));
+    if (now.phase() == EntryWord::Phase::kDown) {
+      PublishDown(group, static_cast<std::uint16_t>(i), now.generation());
+    }
+  }
+}
+
+}  // namespace
+
+void Reap(Attachment* attachment, alloc::LeaseId dead) {
+  alloc::Region& region = attachment->region();
+  const auto still_dead = [&] {
+    // acquire <- lease.death: still this generation's corpse
+    return alloc::LeaseWord(
+               region.lease_word(dead.slot).load(std::memory_order_acquire))
+        .IsDead(dead.generation);
+  };
+  if (!still_dead()) return;
+  attachment->directory().ForEachGroup(
+      [&](const GroupView& group) { DownEntries(group, dead); });
+  attachment->keeps().ReapKeeps(&attachment->allocator(), dead);
+  JudgeContext judge{&region, &attachment->geometry()};
+  attachment->allocator().ReapUnits(dead, &IsPublished, &judge);
+  attachment->directory().ReapClaims(dead);
+  UnlinkBellsOf(region, dead,
+                // relaxed: a number that the dead wrote; cut by the callee
+                region.lease_record(dead.slot).bell_count.load(
+                    std::memory_order_relaxed));
+  attachment->directory().ForEachGroup([&](const GroupView& group) {
+    attachment->ringer().RingSleepers(group);
+  });
+  region.FreeDeadLease(dead);
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,26 @@
+// Puts right what a dead process left: by anyone, any number at once.
+#ifndef ZCB_IPC_REAPER_H_
+#define ZCB_IPC_REAPER_H_
+
+#include "allocator/lease_word.h"
+
+namespace zcb::ipc {
+
+class Attachment;
+
+// Reaps a lease that is Dead, in idempotent steps; each change names a
+// generation or an epoch, so a reaper that comes late or stalls does no harm,
+// and one that dies is followed by another, for which the lease is Dead still:
+//   1. its entries: Down, and a process-down record in each group's order
+//   2. its keep records: let go
+//   3. its units and extents: adopted or rolled (alloc::Allocator::ReapUnits);
+//      a buffer that it had marked as sent stays only if its slot says so
+//   4. its bells and name claims
+//   5. whoever sleeps over something undelivered: rung, for a publisher may
+//      have died before its bell
+//   6. Dead -> Free
+void Reap(Attachment* attachment, alloc::LeaseId dead);
+
+}  // namespace zcb::ipc
+
+#endif  // ZCB_IPC_REAPER_H_

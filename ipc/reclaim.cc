@@ -1,0 +1,135 @@
+#include "ipc/reclaim.h"
+
+#include <algorithm>
+
+#include "allocator/buffer_word.h"
+#include "ipc/entry_word.h"
+#include "ipc/member_table.h"
+#include "ipc/ring.h"
+
+namespace zcb::ipc {
+namespace {
+
+using alloc::BufferWord;
+using Phase = EntryWord::Phase;
+
+bool IsLeaseAlive(const alloc::Region& region, alloc::LeaseId lease) {
+  if (lease.slot >= region.geometry().lease_count) return false;
+  // acquire <- lease.attach: alive with that generation, or gone
+  return alloc::LeaseWord(
+             region.lease_word(lease.slot).load(std::memory_order_acquire))
+      .IsAlive(lease.generation);
+}
+
+// How far the living have read. Reads the tail first: an entry that begins to
+// gate afterwards begins at that tail or above.
+std::uint64_t LimitOf(const GroupView& group, const alloc::Region& region) {
+  // seq_cst <-> member.gate: before the entries; acquire <- ring.tail
+  std::uint64_t limit = group.header().tail.load(std::memory_order_seq_cst);
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    EntryState& entry = group.entry(i);
+    // seq_cst <-> member.gate: after the tail
+    const EntryWord word(entry.word.load(std::memory_order_seq_cst));
+    if (word.phase() == Phase::kDown) {
+      // Whoever finds a death that is not in the order puts it there.
+      PublishDown(group, static_cast<std::uint16_t>(i), word.generation());
+    } else if (word.gates() && IsLeaseAlive(region, word.lease())) {
+      // acquire <- ring.consume: its last reads below the cursor are over
+      limit = std::min(limit, entry.cursor.load(std::memory_order_acquire));
+    }
+  }
+  return limit;
+}
+
+enum class Verdict : std::uint8_t { kDone, kStop };
+
+// One message: turns its buffer's word from Sent to Free or Retained, unless
+// that was done. `base` is the reclaimed index at which this pass began: while
+// it stands, the sequence bits in a word name one position of the ring only.
+Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
+                       const KeepTable& keeps, SlotWord slot,
+                       std::uint64_t position, std::uint64_t base) {
+  const auto place = allocator->Locate(slot.ref());
+  if (!place) return Verdict::kDone;  // its slab is gone: done by someone
+  for (int tries = 0; tries < kMaxRingRetries; ++tries) {
+    // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed
+    std::uint64_t raw = place->word->load(std::memory_order_seq_cst);
+    // acquire <- ring.reclaim: still our turn?
+    if (group.header().reclaimed.load(std::memory_order_acquire) != base) {
+      return Verdict::kStop;
+    }
+    const BufferWord word(raw);
+    const bool sent = word.IsSentAs(group.group_slot(), position);
+    const bool retained = word.state() == BufferWord::State::kRetained;
+    if (!sent && !retained) return Verdict::kDone;
+    if (retained && keeps.AnyoneHolds(slot.ref())) return Verdict::kDone;
+    const BufferWord next = sent && word.kept() ? word.Retain() : word.Free();
+    // seq_cst <-> keep.dekker, release -> word.free: everybody read the
+    // payload to its end; failure relaxed: judge anew
+    if (!place->word->compare_exchange_strong(raw, next.raw(),
+                                              std::memory_order_seq_cst,
+                                              std::memory_order_relaxed)) {
+      continue;
+    }
+    if (next.is_free()) {
+      allocator->ComeBack(*place);
+      return Verdict::kDone;
+    }
+    // Retained now: go round once more and see whether anyone still holds it.
+  }
+  return Verdict::kStop;
+}
+
+// release -> ring.reclaim: all below is applied, or given back
+bool MoveReclaimed(const GroupView& group, std::uint64_t from,
+                   std::uint64_t to) {
+  std::uint64_t expected = from;
+  // release -> ring.reclaim: as above; failure relaxed: another one is ahead
+  return group.header().reclaimed.compare_exchange_strong(
+      expected, to, std::memory_order_release, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+std::uint64_t Reclaim(const GroupView& group, alloc::Allocator* allocator,
+                      const KeepTable& keeps, std::uint64_t most) {
+  const std::uint64_t limit = LimitOf(group, allocator->region());
+  // acquire <- ring.reclaim: what lies below is done
+  std::uint64_t base = group.header().reclaimed.load(std::memory_order_acquire);
+  if (limit <= base || limit - base > group.slot_count()) return 0;
+  const std::uint64_t start = base;
+  const std::uint64_t end = limit - base > most ? base + most : limit;
+  // Messages are moved past in one step per run; a control record ends a run.
+  std::uint64_t position = base;
+  while (position < end) {
+    SlotWord slot;
+    if (ReadSlot(group, position, &slot) != RingAnswer::kOk) break;
+    if (!slot.is_control()) {
+      if (ReclaimMessage(group, allocator, keeps, slot, position, base) ==
+          Verdict::kStop) {
+        return base - start;
+      }
+      ++position;
+      continue;
+    }
+    if (position != base && !MoveReclaimed(group, base, position)) {
+      return base - start;
+    }
+    base = position;
+    // Applied before it is passed; the entry is free before the index moves.
+    ApplyRecord(group, slot, position);
+    if (slot.control() != SlotWord::Control::kJoin &&
+        slot.entry() < group.entry_count()) {
+      FreeEntry(group, slot.entry(), slot.entry_generation(), base);
+    }
+    if (!MoveReclaimed(group, base, position + 1)) return base - start;
+    base = ++position;
+  }
+  if (position != base && MoveReclaimed(group, base, position)) {
+    base = position;
+  }
+  return base - start;
+}
+
+}  // namespace zcb::ipc
