@@ -26,12 +26,11 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
                                .load(std::memory_order_acquire));
   }
   for (std::uint32_t g = 0; g < kGranules; ++g) {
-    const std::optional<SlabShape> slab =
-        CheckedShape(words[g], unit * kGranules + g);
-    if (!slab || words[g].granules_to_head() != 0) continue;
-    const std::uint32_t granules = slab->cut().granules;
+    const SlabShape slab = CheckedShape(words[g], unit * kGranules + g);
+    if (!slab.ok() || words[g].granules_to_head() != 0) continue;
+    const std::uint32_t granules = slab.cut().granules;
     if (!unassigned.IsFree(g, granules)) continue;  // inside another: damage
-    stock.slabs[stock.slab_count++] = *slab;
+    stock.slabs[stock.slab_count++] = slab;
     unassigned.Take(g, granules);
   }
   for (std::uint32_t g = 0; g < kGranules; ++g) {
@@ -40,7 +39,7 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
     // A part of a slab whose head says nothing, or what an extent left here.
     const bool is_remnant =
         !word.is_valid() || word.size_class() == kExtentClass ||
-        (CheckedShape(word, unit * kGranules + g) &&
+        (CheckedShape(word, unit * kGranules + g).ok() &&
          word.granules_to_head() != 0);
     if (is_remnant) stock.free.Give(g, 1);
   }

@@ -88,7 +88,7 @@ Failure Allocator::WhyNotLive(BufferRef ref) const {
       kNoCode) {
     return wrong("not memory of this process, or freed long ago");
   }
-  if (!supply_->tables().ClassAtStart(line)) {
+  if (!supply_->tables().StartAt(line).ok()) {
     return wrong("inside a buffer, not at its start");
   }
   switch (states_[line].load(std::memory_order_relaxed)) {

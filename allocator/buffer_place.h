@@ -25,21 +25,40 @@ struct BufferPlace {
 };
 
 // The slab that granule `index` belongs to, if the word read there makes sense
-// at that place. Extents are no slabs.
-std::optional<SlabShape> CheckedShape(GranuleWord word, std::uint32_t index);
-
-// The buffer of a (checked) slab that starts at a line; nullopt: none does.
-std::optional<BufferPlace> PlaceInSlab(const SharedTables& shared,
-                                       const SlabShape& slab,
-                                       std::uint32_t line);
+// at that place; else one that is not ok(). Extents are no slabs.
+inline SlabShape CheckedShape(GranuleWord word, std::uint32_t index) {
+  const std::uint32_t size_class = word.size_class();
+  if (!word.is_valid() || size_class >= kExtentClass) return {};
+  const std::uint32_t granules = kSizeClasses[size_class].granules;
+  const std::uint32_t place = index % std::uint32_t{kGranulesPerUnit};
+  const std::uint32_t back = word.granules_to_head();
+  const std::uint32_t first = place - back;
+  // A run begins at any granule, other slabs at multiples of their size.
+  const std::uint32_t mask = size_class < kFirstRunClass ? granules - 1 : 0;
+  if (word.span() != granules || back >= granules || back > place ||
+      first + granules > kGranulesPerUnit || (first & mask) != 0) {
+    return {};
+  }
+  return {size_class, index - back};
+}
 
 // The buffer at index `index` (below the slab's count).
-BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
-                    std::uint32_t index);
+inline BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
+                           std::uint32_t index) {
+  const SizeClass& cut = slab.cut();
+  return BufferPlace{BufferRef(slab.first_line() + index * cut.lines),
+                     cut.bytes(), shared.words(slab) + index,
+                     shared.hints(slab) + index};
+}
 
 // The buffer of an extent of `units` units whose head is `unit`.
-BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
-                          std::uint32_t units);
+inline BufferPlace PlaceOfExtent(const SharedTables& shared,
+                                 std::uint32_t unit, std::uint32_t units) {
+  const std::uint32_t head = unit * std::uint32_t{kGranulesPerUnit};
+  return BufferPlace{BufferRef(head * std::uint32_t{kLinesPerGranule}),
+                     std::uint64_t{units} * kUnitBytes,
+                     shared.sparse_word(head), shared.sparse_hint(head)};
+}
 
 // Checks an untrusted reference against unit and granule words.
 //

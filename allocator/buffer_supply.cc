@@ -219,34 +219,32 @@ void BufferSupply::Collect() {
 }
 
 std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
-  const std::optional<std::uint32_t> size_class = tables_.ClassAtStart(line);
-  if (!size_class) return std::nullopt;
-  if (*size_class == kExtentClass) {
+  const PrivateTables::Start start = tables_.StartAt(line);
+  if (!start.ok()) return std::nullopt;
+  if (start.slab.size_class == kExtentClass) {
     const std::uint32_t units = extents_.UnitsOf(line);
     if (units == 0) return std::nullopt;
     return PlaceOfExtent(shared_, BufferRef(line).unit(), units);
   }
-  return PlaceInSlab(shared_, PrivateTables::SlabAround(line, *size_class),
-                     line);
+  return PlaceAt(shared_, start.slab, start.index);
 }
 
-// For memory of ours the private tables say where the word is, not `place`: a
-// forged granule word must not make us take a buffer that is still out.
+// For memory of ours the private tables say where the word is, not the place
+// that the caller has: a forged granule word must not make us take a buffer
+// that is still out.
 bool BufferSupply::TryBringHome(std::uint32_t line) {
-  const std::optional<std::uint32_t> size_class = tables_.ClassAtStart(line);
-  if (!size_class) return false;
-  if (*size_class == kExtentClass) {
-    const std::uint32_t head = line / std::uint32_t{kLinesPerGranule};
-    if (!tables_.TryTake(line, kExtentClass, *shared_.sparse_word(head))) return false;
+  const PrivateTables::Start start = tables_.StartAt(line);
+  if (!start.ok()) return false;
+  const std::uint32_t size_class = start.slab.size_class;
+  if (size_class == kExtentClass) {
+    SharedTables::Word& word = *shared_.sparse_word(start.slab.head);
+    if (!tables_.TryTake(line, size_class, word)) return false;
     extents_.Free(line);
     return true;
   }
-  const SlabShape slab = PrivateTables::SlabAround(line, *size_class);
-  const std::uint32_t index = IndexInSlab(slab.cut(), line - slab.first_line());
-  if (!tables_.TryTake(line, *size_class, shared_.words(slab)[index])) {
-    return false;
-  }
-  Store(line, *size_class);
+  SharedTables::Word& word = shared_.words(start.slab)[start.index];
+  if (!tables_.TryTake(line, size_class, word)) return false;
+  Store(line, size_class);
   return true;
 }
 

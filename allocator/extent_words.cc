@@ -13,21 +13,24 @@ using Kind = UnitWord::Kind;
 
 }  // namespace
 
-std::uint32_t ExtentWords::TryReserve(LeaseId lease, std::uint32_t first,
-                                      std::uint32_t units) {
+// Ascending, so that of two claimers whose ranges overlap the upper one is
+// never stopped by the lower one's tentative claim.
+bool ExtentWords::ReserveAt(LeaseId lease, std::uint32_t first,
+                            std::uint32_t units) {
   for (std::uint32_t i = 0; i < units; ++i) {
     // relaxed: the compare-and-swap checks it
     std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_relaxed);
-    if (UnitWord(seen).kind() != Kind::kFree) return i;
     // acquire <- unit.release: the last owner has finished with it. relaxed on
     // failure: somebody else's now.
-    if (!shared_.unit(first + i).compare_exchange_strong(
+    if (UnitWord(seen).kind() != Kind::kFree ||
+        !shared_.unit(first + i).compare_exchange_strong(
             seen, UnitWord(seen).Reserve(lease, units).raw(),
             std::memory_order_acquire, std::memory_order_relaxed)) {
-      return i;
+      Unreserve(lease, first, i);
+      return false;
     }
   }
-  return units;
+  return true;
 }
 
 std::optional<std::uint32_t> ExtentWords::Reserve(LeaseId lease,
@@ -39,11 +42,7 @@ std::optional<std::uint32_t> ExtentWords::Reserve(LeaseId lease,
       const UnitWord word(shared_.unit(i).load(std::memory_order_relaxed));
       run = word.kind() == Kind::kFree ? run + 1 : 0;
       if (run < units) continue;
-      // Ascending, so that of two claimers whose ranges overlap the upper one
-      // is never stopped by the lower one's tentative claim.
-      const std::uint32_t got = TryReserve(lease, i, units);
-      if (got == units) return i;
-      Unreserve(lease, i, got);
+      if (ReserveAt(lease, i, units)) return i;
       run = 0;
     }
   }

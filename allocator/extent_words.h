@@ -31,6 +31,8 @@ class ExtentWords {
   // Reserves `units` adjacent free units, from the top of the region down; the
   // first one. nullopt: no such place.
   std::optional<std::uint32_t> Reserve(LeaseId lease, std::uint32_t units);
+  // The same at a given place; false: a unit is not free, and none is reserved.
+  bool ReserveAt(LeaseId lease, std::uint32_t first, std::uint32_t units);
   // Undoes our own reservation.
   void Unreserve(LeaseId lease, std::uint32_t first, std::uint32_t units);
   // Reserved -> Member..., ExtentHead. The head as it stands then.
@@ -52,9 +54,6 @@ class ExtentWords {
  private:
   // The head's length, if that many units are there at all.
   bool IsLengthPossible(std::uint32_t first, UnitWord head) const;
-  // How many units of [first, first + units) could be reserved, ascending.
-  std::uint32_t TryReserve(LeaseId lease, std::uint32_t first,
-                           std::uint32_t units);
 
   SharedTables shared_;
 };

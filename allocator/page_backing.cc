@@ -132,7 +132,7 @@ Outcome PageBacking::Commit(std::uint64_t offset_bytes,
       do {
         result =
             ::madvise(base_ + offset_bytes, step_bytes, kMadvPopulateWrite);
-      } while (result != 0 && (errno == EINTR || errno == EAGAIN));
+      } while (result != 0 && errno == EINTR);
       if (result != 0 && errno != EINVAL) {
         return FailureOf(errno, "the file system under the region is full");
       }

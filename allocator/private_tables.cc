@@ -14,34 +14,6 @@ PrivateTables::PrivateTables(const Geometry& geometry)
       line_count_(static_cast<std::uint32_t>(
           std::uint64_t{geometry.granule_count} * kLinesPerGranule)) {}
 
-SlabShape PrivateTables::SlabAround(std::uint32_t line,
-                                    std::uint32_t size_class) {
-  const std::uint32_t granule = line / std::uint32_t{kLinesPerGranule};
-  if (size_class >= kFirstRunClass) return {size_class, granule};
-  // 1, 8 or 32: slabs are aligned to their own size.
-  const std::uint32_t granules = kSizeClasses[size_class].granules;
-  return {size_class, granule & ~(granules - 1)};
-}
-
-std::optional<std::uint32_t> PrivateTables::ClassAtStart(
-    std::uint32_t line) const {
-  // acquire <- slab.create: what the code says is true of the states too.
-  const GranuleCode code = codes_[line / kLinesPerGranule].load(
-      std::memory_order_acquire);
-  if (code == kNoCode || code == kInteriorCode) return std::nullopt;
-  const std::uint32_t size_class = ClassOf(code);
-  if (size_class >= kFirstRunClass) {
-    if (line % kLinesPerGranule != 0) return std::nullopt;
-    return size_class;
-  }
-  const SlabShape slab = SlabAround(line, size_class);
-  const SizeClass& cut = slab.cut();
-  const std::uint32_t offset = line - slab.first_line();
-  const std::uint32_t index = IndexInSlab(cut, offset);
-  if (index >= cut.count || index * cut.lines != offset) return std::nullopt;
-  return size_class;
-}
-
 // Between "the word is Free" and "the byte is ours" another thread may have
 // taken the buffer, sent it again, even given its slab away. So the byte is won
 // first, and the word and the code are judged after:
@@ -67,7 +39,8 @@ bool PrivateTables::TryTake(std::uint32_t line, std::uint32_t size_class,
   }
   // acquire <- word.free: as above.
   const BufferWord again(word.load(std::memory_order_acquire));
-  if (again == seen && ClassAtStart(line) == size_class) {
+  const Start start = StartAt(line);
+  if (again == seen && start.ok() && start.slab.size_class == size_class) {
     // relaxed: the buffer is this thread's alone
     states_[line].store(BufferState::kCached, std::memory_order_relaxed);
     return true;

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <optional>
 
 #include "allocator/abi.h"
 #include "allocator/buffer_ref.h"
@@ -63,11 +62,33 @@ class PrivateTables {
     return codes_[granule];
   }
 
-  // The class of the buffer of ours that starts at a line (any line below
-  // line_count()); nullopt: not ours, or not a start.
-  std::optional<std::uint32_t> ClassAtStart(std::uint32_t line) const;
+  // The buffer of ours that starts at a line (any line below line_count()).
+  struct Start {
+    SlabShape slab;  // an extent: class kExtentClass, head its first granule
+    std::uint32_t index = SlabShape::kNoStart;  // kNoStart: none, or not ours
+    bool ok() const { return index != SlabShape::kNoStart; }
+  };
+  Start StartAt(std::uint32_t line) const {
+    // acquire <- slab.create: what the code says is true of the states too.
+    const GranuleCode code =
+        codes_[line / kLinesPerGranule].load(std::memory_order_acquire);
+    if (code == kNoCode || code == kInteriorCode) return {};
+    const std::uint32_t size_class = ClassOf(code);
+    if (size_class >= kFirstRunClass) {  // of which only the head has the code
+      return {{size_class, line / std::uint32_t{kLinesPerGranule}},
+              line % kLinesPerGranule == 0 ? 0 : SlabShape::kNoStart};
+    }
+    const SlabShape slab = SlabAround(line, size_class);
+    return {slab, slab.IndexOfStart(line)};
+  }
   // The slab of ours around a line, whose class is below kExtentClass.
-  static SlabShape SlabAround(std::uint32_t line, std::uint32_t size_class);
+  static SlabShape SlabAround(std::uint32_t line, std::uint32_t size_class) {
+    const std::uint32_t granule = line / std::uint32_t{kLinesPerGranule};
+    if (size_class >= kFirstRunClass) return {size_class, granule};
+    // 1, 8 or 32: slabs are aligned to their own size.
+    const std::uint32_t granules = kSizeClasses[size_class].granules;
+    return {size_class, granule & ~(granules - 1)};
+  }
 
   // A buffer whose word has become Free comes home: kAway -> kCached. Exactly
   // one of our threads wins it; no thread wins a buffer that is still out, or

@@ -26,7 +26,7 @@ Result<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
   }
 }
 
-Region::Region(const RegionOptions& options, ForkGuard guard,
+Region::Region(Key, const RegionOptions& options, ForkGuard guard,
                std::unique_ptr<RegionCore> core)
     : options_(options),
       geometry_(core->facts.geometry),
@@ -50,7 +50,12 @@ Region::~Region() {
   core_->leases.FreeOwn(lease_);
   core_->life.Withdraw(core_->directory, lease_.slot);
   core_->leases.Unlock(lease_);
-  if (!options_.keep) RemoveIfUnused(*core_);
+  try {
+    if (!options_.keep) RemoveIfUnused(*core_);
+  } catch (const std::bad_alloc&) {
+    // The names stay, the lifecycle lock goes with its descriptor: the next
+    // one to attach finishes.
+  }
   const FileId meta_id = core_->meta_id;
   core_.reset();
   registry->Remove(meta_id);
@@ -214,13 +219,21 @@ void Region::FreeDeadLease(LeaseId lease) { core_->leases.FreeDead(lease); }
 
 Outcome Region::PublishLife() {
   const ErrnoSaver errno_saver;
-  return core_->life.Publish(core_->directory, lease_.slot,
-                             core_->lock_fd.get());
+  try {
+    return core_->life.Publish(core_->directory, lease_.slot,
+                               core_->lock_fd.get());
+  } catch (const std::bad_alloc&) {
+    return {Status::kNoMemory, "no private memory"};
+  }
 }
 
 Result<UniqueFd> Region::OpenLifeOf(std::uint16_t slot) const {
   const ErrnoSaver errno_saver;
-  return LifeFifo::OpenReadEnd(core_->directory, slot);
+  try {
+    return LifeFifo::OpenReadEnd(core_->directory, slot);
+  } catch (const std::bad_alloc&) {
+    return {Status::kNoMemory, "no private memory"};
+  }
 }
 
 }  // namespace zcb::alloc

@@ -27,9 +27,16 @@ namespace zcb::alloc {
 struct RegionCore;
 
 // Thread-safe. One object per process and region: Open() gives the same one
-// again while it lives, since a process holds one lease only.
+// again while it lives, since a process holds one lease only (the options of
+// the first call count, `keep` too).
 class Region {
  public:
+  // Lets only RegionOpener construct, though std::make_shared does the call.
+  class Key {
+    friend class RegionOpener;
+    Key() {}
+  };
+
   // Attaches to the region that the options name, or creates it.
   //
   // kInvalidParam    bad options; the base directory or the group is not there
@@ -47,6 +54,9 @@ class Region {
   // Death: a creator that dies leaves nothing that the next one does not
   // sweep. May block in the kernel (open, fallocate), never on a peer.
   static Result<std::shared_ptr<Region>> Open(const RegionOptions& options);
+
+  Region(Key key, const RegionOptions& options, ForkGuard guard,
+         std::unique_ptr<RegionCore> core);
 
   // Gives the lease back; as the last process, and unless `keep`, removes the
   // files. Runs when the last owner of the object lets go. In a child of
@@ -118,9 +128,6 @@ class Region {
   Result<UniqueFd> OpenLifeOf(std::uint16_t slot) const;
 
  private:
-  friend class RegionOpener;
-  Region(const RegionOptions& options, ForkGuard guard,
-         std::unique_ptr<RegionCore> core);
   Outcome CheckUnits(std::uint32_t first_unit, std::uint32_t unit_count) const;
   std::atomic<std::uint8_t>& unit_is_committed(std::uint32_t unit) const;
 

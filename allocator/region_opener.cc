@@ -192,8 +192,11 @@ Result<RegionOpener::Attempt> RegionOpener::MeetLockFile() {
 std::shared_ptr<Region> RegionOpener::Finish(std::unique_ptr<RegionCore> core) {
   const FileId meta_id = core->meta_id;
   const FileId lock_id = core->facts.lock_id;
-  std::shared_ptr<Region> region(
-      new Region(options_, registry_->guard(), std::move(core)));
+  // One allocation each, before anything is handed over: a Region that had to
+  // be destroyed here would wait for the mutex that we hold.
+  registry_->MakeRoom();
+  auto region = std::make_shared<Region>(Region::Key(), options_,
+                                         registry_->guard(), std::move(core));
   registry_->Add(meta_id, lock_id, region);
   return region;
 }

@@ -39,6 +39,8 @@ class RegionRegistry {
   // True if some region of ours has that lock file: it must not be opened
   // again, since closing it would cost the locks.
   bool OwnsLockFile(FileId lock_id) const;
+  // So that the next Add() cannot fail.
+  void MakeRoom() { entries_.reserve(entries_.size() + 1); }
   void Add(FileId meta_id, FileId lock_id, std::weak_ptr<Region> region);
   void Remove(FileId meta_id);
 

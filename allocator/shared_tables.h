@@ -15,12 +15,23 @@ namespace zcb::alloc {
 // Where a slab is and what it is cut into. Checked: whatever made it, all its
 // lines, words and hints lie inside the region.
 struct SlabShape {
-  std::uint32_t size_class = 0;  // below kExtentClass
-  std::uint32_t head = 0;        // its first granule
+  std::uint32_t size_class = kExtentClass;  // below that, if there is one
+  std::uint32_t head = 0;                   // its first granule
+
+  bool ok() const { return size_class < kExtentClass; }
+
+  static constexpr std::uint32_t kNoStart = ~std::uint32_t{0};
 
   const SizeClass& cut() const { return kSizeClasses[size_class]; }
   std::uint32_t first_line() const {
     return head * std::uint32_t{kLinesPerGranule};
+  }
+  // Which buffer starts at a line of the slab's granules, or kNoStart.
+  std::uint32_t IndexOfStart(std::uint32_t line) const {
+    const std::uint32_t offset = line - first_line();
+    const std::uint32_t index = IndexInSlab(cut(), offset);
+    return index < cut().count && index * cut().lines == offset ? index
+                                                                : kNoStart;
   }
 };
 

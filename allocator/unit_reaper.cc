@@ -100,10 +100,10 @@ void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
     // acquire <- granule.publish: the slab's words are backed by memory.
     const GranuleWord word(
         shared_.granule(index).load(std::memory_order_acquire));
-    const std::optional<SlabShape> slab = CheckedShape(word, index);
-    if (!slab || word.granules_to_head() != 0) continue;
-    for (std::uint32_t i = 0; i < slab->cut().count; ++i) {
-      const BufferPlace place = PlaceAt(shared_, *slab, i);
+    const SlabShape slab = CheckedShape(word, index);
+    if (!slab.ok() || word.granules_to_head() != 0) continue;
+    for (std::uint32_t i = 0; i < slab.cut().count; ++i) {
+      const BufferPlace place = PlaceAt(shared_, slab, i);
       ReapWord(unit, owned, place.ref, *place.word, *place.hint);
     }
   }

@@ -47,12 +47,17 @@ class Mailbox {
     if (!place) return false;
     const BufferWord word =
         BufferWord(place->word->load(std::memory_order_relaxed)).Send(0, at);
+    std::uint64_t payload = 0;
+    std::memcpy(&payload, allocator.Pointer(ref), sizeof payload);
+    const std::uint64_t stamp = Value(ref, word);
+    std::memcpy(allocator.Pointer(ref), &stamp, sizeof stamp);
     place->word->store(word.raw(), std::memory_order_release);
     allocator.CommitSend(*place);
     std::uint64_t empty = 0;
     if (box.slot(at).compare_exchange_strong(empty, Value(ref, word))) {
       return true;
     }
+    std::memcpy(allocator.Pointer(ref), &payload, sizeof payload);
     allocator.CancelSend(*place);
     return false;
   }
@@ -65,8 +70,11 @@ class Mailbox {
     if (const auto place = allocator.Locate(ref)) {
       std::uint64_t raw = place->word->load(std::memory_order_acquire);
       const BufferWord word(raw);
+      std::uint64_t stamp = 0;
+      std::memcpy(&stamp, allocator.Pointer(ref), sizeof stamp);
       if (word.IsSentAs(0, at) && Value(ref, word) == value &&
           place->word->compare_exchange_strong(raw, word.Free().raw())) {
+        EXPECT_EQ(stamp, value) << "written to while it was out";
         allocator.ComeBack(*place);
       }
     }
@@ -120,6 +128,7 @@ class AllocatorProcessTest : public testing::AllocatorTest {
         std::uint64_t stamp = 0;
         std::memcpy(&stamp, mine->Pointer(live.back().ref), sizeof stamp);
         ASSERT_EQ(stamp, live.back().stamp) << "somebody else wrote there";
+        ASSERT_FALSE(::testing::Test::HasFailure());
         if (dice < 80) {
           ASSERT_TRUE(mine->Free(live.back().ref).ok());
           live.pop_back();

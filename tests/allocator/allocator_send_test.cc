@@ -61,6 +61,28 @@ TEST_F(AllocatorSendTest, ACancelledSendLeavesTheBufferAsItWas) {
   MustFree(ref);
 }
 
+// Were its word Free before the buffer is marked live again, a thread that
+// collects could take it in between.
+TEST_F(AllocatorSendTest, ABufferWhoseSendIsCancelledIsNeverCollected) {
+  constexpr int kRounds = 100000;
+  const BufferRef ref = MustAlloc(250'000);
+  std::atomic<bool> stop{false};
+  std::atomic<int> stolen{0};
+  std::thread collector([&] {
+    while (!stop) {
+      allocator().Collect();
+      stolen += allocator().Stats().cached_buffers > 7;  // of the slab's eight
+    }
+  });
+  for (int i = 0; i < kRounds && stolen == 0; ++i) {
+    allocator().CancelSend(Send(ref));
+  }
+  stop = true;
+  collector.join();
+  EXPECT_EQ(stolen, 0);
+  EXPECT_TRUE(allocator().IsLive(ref));
+}
+
 TEST_F(AllocatorSendTest, OfTwoThreadsThatSendABufferOneWins) {
   for (int round = 0; round < 200; ++round) {
     const BufferRef ref = MustAlloc(64);

@@ -129,6 +129,9 @@ void AllocatorStressTest::Run(std::uint32_t seed) {
       allocator().Collect();
     } else if (dice == 98 && step % 16 == 0) {
       allocator().Stats();
+    } else if (dice == 99 && !mine.empty()) {  // a late hint, or a forged one
+      allocator().Locate(mine.back().first)->hint->store(
+          1, std::memory_order_release);
     }
   }
   for (const auto& [ref, bytes] : mine) {

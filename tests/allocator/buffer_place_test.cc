@@ -22,12 +22,12 @@ TEST(CheckedShapeTest, AcceptsExactlyWhatAnOwnerWouldWrite) {
                           place - back + cut.granules <= kGranules &&
                           (place - back) % step == 0;
         const std::uint32_t granule = 5 * kGranules + place;
-        const auto slab = CheckedShape(
+        const SlabShape slab = CheckedShape(
             GranuleWord::Make(c, back, cut.granules), granule);
-        ASSERT_EQ(slab.has_value(), fits) << c << ' ' << place << ' ' << back;
+        ASSERT_EQ(slab.ok(), fits) << c << ' ' << place << ' ' << back;
         if (fits) {
-          EXPECT_EQ(slab->head, granule - back);
-          EXPECT_EQ(slab->size_class, c);
+          EXPECT_EQ(slab.head, granule - back);
+          EXPECT_EQ(slab.size_class, c);
         }
       }
     }
@@ -35,10 +35,10 @@ TEST(CheckedShapeTest, AcceptsExactlyWhatAnOwnerWouldWrite) {
 }
 
 TEST(CheckedShapeTest, RefusesAnyOtherSpanAndAnyUnknownClass) {
-  EXPECT_FALSE(CheckedShape(GranuleWord(), 0));
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(0, 0, 2), 0));
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(kExtentClass, 0, 2), 0));
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(200, 0, 1), 0));
+  EXPECT_FALSE(CheckedShape(GranuleWord(), 0).ok());
+  EXPECT_FALSE(CheckedShape(GranuleWord::Make(0, 0, 2), 0).ok());
+  EXPECT_FALSE(CheckedShape(GranuleWord::Make(kExtentClass, 0, 2), 0).ok());
+  EXPECT_FALSE(CheckedShape(GranuleWord::Make(200, 0, 1), 0).ok());
 }
 
 class LocateTest : public testing::AllocatorTest {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -69,6 +70,15 @@ TEST_F(ExtentWordsTest, ReservingGoesAroundWhatIsInTheWay) {
   EXPECT_EQ(words_.Reserve(kMe, 10), std::nullopt);
   EXPECT_EQ(words_.Reserve(kMe, 9), 0U);
   EXPECT_EQ(words_.Reserve(kMe, 1), std::nullopt);
+}
+
+TEST_F(ExtentWordsTest, AClaimThatMeetsAnotherLeavesNothingBehind) {
+  Set(14, UnitWord().Own(kOther));
+  EXPECT_FALSE(words_.ReserveAt(kMe, 12, 4));
+  EXPECT_EQ(unit(12).kind(), Kind::kFree);
+  EXPECT_EQ(unit(13).kind(), Kind::kFree);
+  EXPECT_EQ(unit(14).kind(), Kind::kOwned);
+  EXPECT_TRUE(words_.ReserveAt(kMe, 12, 2));
 }
 
 TEST_F(ExtentWordsTest, UndoingAReservationLeavesOthersAlone) {
@@ -159,7 +169,7 @@ TEST_F(ExtentWordsTest, OneFreesItWhenOwnerAndBufferGoAtTheSameTime) {
 
 TEST_F(ExtentWordsTest, ThreadsThatClaimAndFreeNeverShareAUnit) {
   constexpr int kThreads = 3;
-  constexpr int kRounds = 3000;
+  constexpr int kRounds = 50000;
   std::array<std::atomic<int>, 16> owners{};
   std::atomic<int> clashes{0};
   std::vector<std::thread> threads;

@@ -28,20 +28,20 @@ class PrivateTablesTest : public ::testing::Test {
 };
 
 TEST_F(PrivateTablesTest, FreshTablesSayThatNothingIsOurs) {
-  EXPECT_FALSE(tables_.ClassAtStart(0));
+  EXPECT_FALSE(tables_.StartAt(0).ok());
   EXPECT_EQ(tables_.state(0).load(), BufferState::kAway);
 }
 
 TEST_F(PrivateTablesTest, KnowsStartsFromInsides) {
   for (std::uint32_t line = 0; line < kLinesPerGranule; ++line) {
-    EXPECT_EQ(tables_.ClassAtStart(2 * kLinesPerGranule + line).has_value(),
+    EXPECT_EQ(tables_.StartAt(2 * kLinesPerGranule + line).ok(),
               line % 5 == 0 && line / 5 < kSizeClasses[kClass].count);
   }
   tables_.code(7).store(CodeOf(50));
   tables_.code(8).store(kInteriorCode);
-  EXPECT_EQ(tables_.ClassAtStart(7 * kLinesPerGranule), 50U);
-  EXPECT_FALSE(tables_.ClassAtStart(7 * kLinesPerGranule + 1));
-  EXPECT_FALSE(tables_.ClassAtStart(8 * kLinesPerGranule));
+  EXPECT_EQ(tables_.StartAt(7 * kLinesPerGranule).slab.size_class, 50U);
+  EXPECT_FALSE(tables_.StartAt(7 * kLinesPerGranule + 1).ok());
+  EXPECT_FALSE(tables_.StartAt(8 * kLinesPerGranule).ok());
 }
 
 TEST_F(PrivateTablesTest, ABufferIsTakenOnceWhenItsWordIsFree) {
