@@ -1,0 +1,75 @@
+// START READING HERE. What one event does is in delivery.cc, how a handle
+// sleeps and wakes in handle.cc.
+#include <corosync/cpg.h>
+#include <corosync/cpg_zcb.h>
+
+#include "allocator/errno_saver.h"
+#include "cpg/cs_error.h"
+#include "cpg/process_state.h"
+
+namespace zcb::cpg {
+namespace {
+
+// The caller holds the handle's lock, and maybe is inside a callback of it.
+cs_error_t Dispatch(Handle* handle, cs_dispatch_flags_t how) {
+  bool waited = false;
+  for (;;) {
+    if (handle->closing()) return CS_ERR_BAD_HANDLE;
+    cs_error_t error = CS_OK;
+    switch (handle->DispatchNext(&error)) {
+      case Handle::Step::kFailed:
+        return handle->closing() ? CS_ERR_BAD_HANDLE : error;
+      case Handle::Step::kDone:
+        if (how != CS_DISPATCH_ONE && how != CS_DISPATCH_ONE_NONBLOCKING) {
+          continue;
+        }
+        return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;
+      case Handle::Step::kNothing:
+        break;
+    }
+    if (how == CS_DISPATCH_ALL) return CS_OK;
+    if (how == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
+    // The program came because its descriptor was readable, for an event that
+    // is gone: it does not mean to wait here.
+    if (how == CS_DISPATCH_ONE && !waited && handle->TakeSpuriousRing()) {
+      return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;
+    }
+    waited = true;
+    if (!handle->WaitForEvent()) return CS_ERR_BAD_HANDLE;
+  }
+}
+
+}  // namespace
+}  // namespace zcb::cpg
+
+using zcb::cpg::Dispatch;
+using zcb::cpg::FindHandle;
+using zcb::cpg::Guarded;
+using zcb::cpg::Handle;
+using zcb::cpg::Model;
+
+extern "C" {
+
+// Not Guarded(): an exception of the program's callback is none of ours.
+cs_error_t cpg_dispatch(cpg_handle_t handle,
+                        cs_dispatch_flags_t dispatch_types) {
+  const zcb::alloc::ErrnoSaver saver;
+  const auto pin = FindHandle(handle);
+  if (!pin) return CS_ERR_BAD_HANDLE;
+  const Handle::Lock lock(&*pin);
+  return Dispatch(&*pin, dispatch_types);
+}
+
+cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
+  return Guarded([&] {
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    if (message == nullptr) return CS_ERR_INVALID_PARAM;
+    if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
+    const Handle::Lock lock(&*pin);
+    if (pin->closing()) return CS_ERR_BAD_HANDLE;
+    return pin->PullNext(message);
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,197 @@
+#include "cpg/handle.h"
+
+#include <utility>
+
+#include "cpg/process_state.h"
+#include "cpg/spin.h"
+
+namespace zcb::cpg {
+
+Handle::Handle(Model model, const Callbacks& callbacks, void* context,
+               std::shared_ptr<ipc::Attachment> attachment,
+               std::unique_ptr<ipc::Doorbell> bell)
+    : model_(model),
+      callbacks_(callbacks),
+      attachment_(std::move(attachment)),
+      bell_(std::move(bell)),
+      context_(context) {}
+
+Handle::~Handle() {
+  EndPulled();
+  if (stalled_) current_->Done();
+}
+
+// --- lock --------------------------------------------------------------------
+
+Handle::Lock::Lock(Handle* handle) : handle_(handle) {
+  handle_->mutex_.lock();
+  if (handle_->lock_depth_++ == 0) handle_->WakeUp();
+}
+
+Handle::Lock::~Lock() {
+  if (handle_->lock_depth_ == 1) handle_->BeforeUnlock();
+  --handle_->lock_depth_;
+  handle_->mutex_.unlock();
+}
+
+void Handle::WakeUp() {
+  if (!asleep_) return;
+  asleep_ = false;
+  if (current_->AnnounceAwake()) rung_ = true;
+}
+
+bool Handle::PrepareSleep() {
+  if (HasEvent()) return false;
+  // With a shared descriptor a ringer that came too late may have left a byte
+  // without a trace; nothing may stay in the bell when there is no event.
+  if (rung_ || descriptor_shared_) {
+    bell_->Drain();
+    rung_ = rang_self_ = false;
+  }
+  if (current_ != nullptr) {
+    asleep_ = true;
+    if (current_->AnnounceSleep()) {
+      WakeUp();
+      return false;
+    }
+  }
+  return !closing();
+}
+
+void Handle::BeforeUnlock() {
+  DropRetired();
+  if (closing()) {
+    // We may have drained the ring that was to wake the others.
+    if (waiters_ > 0) bell_->Ring();
+    return;
+  }
+  if (!descriptor_shared_ && waiters_ == 0) return;
+  if (!PrepareSleep()) Ring();
+}
+
+void Handle::Ring() {
+  if (rang_self_) return;
+  bell_->Ring();
+  rung_ = rang_self_ = true;
+}
+
+// --- close -------------------------------------------------------------------
+
+void Handle::BeginClose() {
+  // seq_cst <-> handle.close: a waiter that drains the bell below finds it set
+  closing_.store(true, std::memory_order_seq_cst);
+  bell_->Ring();
+}
+
+// --- wait --------------------------------------------------------------------
+
+bool Handle::HasEvent() const {
+  return stalled_.has_value() || totem_pending_ ||
+         (current_ != nullptr && current_->HasNext());
+}
+
+bool Handle::WaitForEvent() {
+  if (SpinUntil([this] { return HasEvent() || closing(); })) return !closing();
+  // An object, since a cancelled thread leaves from inside the wait.
+  class Waiter {
+   public:
+    explicit Waiter(Handle* handle) : handle_(handle) { ++handle_->waiters_; }
+    ~Waiter() {
+      if (gave_up_lock_) {
+        handle_->mutex_.lock();
+        handle_->lock_depth_ = 1;
+      }
+      --handle_->waiters_;
+      if (waited_) handle_->rung_ = true;
+      handle_->WakeUp();
+    }
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    void Wait() {
+      waited_ = true;
+      if (handle_->lock_depth_ == 1) {
+        gave_up_lock_ = true;
+        handle_->lock_depth_ = 0;
+        handle_->mutex_.unlock();
+      }
+      handle_->bell_->Wait(-1);
+    }
+
+   private:
+    Handle* handle_;
+    bool waited_ = false;
+    bool gave_up_lock_ = false;
+  };
+  Waiter waiter(this);
+  if (PrepareSleep()) waiter.Wait();
+  return !closing();
+}
+
+bool Handle::TakeSpuriousRing() {
+  if (!descriptor_shared_) return false;
+  rung_ = rang_self_ = false;
+  return bell_->Drain();
+}
+
+int Handle::ShareDescriptor() {
+  descriptor_shared_ = true;
+  return bell_->descriptor();
+}
+
+// --- membership --------------------------------------------------------------
+
+Outcome Handle::Join(const ipc::GroupName& group) {
+  if (current_ != nullptr) {
+    if (current_->leaving()) {
+      return {Status::kTryAgain, "the own leave is not delivered yet"};
+    }
+    return {Status::kExist, "the handle is in a group"};
+  }
+  retired_.reserve(retired_.size() + 1);  // so that End() cannot fail
+  auto joined = attachment_->Join(group, bell_.get());
+  if (!joined) return joined.failure();
+  group_ = group;
+  current_ = std::move(*joined);
+  flow_control_.store(false, std::memory_order_relaxed);  // a hint
+  // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
+  member_.store(current_.get(), std::memory_order_seq_cst);
+  return {};
+}
+
+Outcome Handle::Leave(const ipc::GroupName& group) {
+  if (current_ == nullptr || current_->leaving() || !(group_ == group)) {
+    return {Status::kNotExist, "not a member of that group"};
+  }
+  return current_->Leave();
+}
+
+void Handle::End(ipc::Member* member) {
+  member->Done();
+  if (!member->left() || current_.get() != member) return;
+  // seq_cst <-> handle.pin: exchanged before DropRetired() counts the senders
+  member_.store(nullptr, std::memory_order_seq_cst);
+  retired_.push_back(std::move(current_));
+}
+
+void Handle::DropRetired() {
+  if (retired_.empty() || level_ != 0) return;
+  ProcessState* state = ProcessState::Find();
+  if (state == nullptr || state->handles().AnySender(id_)) return;
+  retired_.clear();
+}
+
+bool Handle::UpdateFlowControl(std::uint32_t ring_fill_percent) {
+  constexpr std::uint32_t kOnAbovePercent = 75;
+  constexpr std::uint32_t kOffBelowPercent = 50;
+  // relaxed, both: a hint that carries nothing with it
+  bool enabled = flow_control_.load(std::memory_order_relaxed);
+  if (ring_fill_percent > kOnAbovePercent) {
+    enabled = true;
+  } else if (ring_fill_percent < kOffBelowPercent) {
+    enabled = false;
+  }
+  flow_control_.store(enabled, std::memory_order_relaxed);  // as above
+  return enabled;
+}
+
+}  // namespace zcb::cpg

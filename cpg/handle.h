@@ -1,0 +1,179 @@
+// One cpg_handle_t: its model and callbacks, its place in a group, its sleep.
+#ifndef ZCB_CPG_HANDLE_H_
+#define ZCB_CPG_HANDLE_H_
+
+#include <corosync/cpg.h>
+#include <corosync/cpg_zcb.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "allocator/status.h"
+#include "cpg/callback_frame.h"
+#include "ipc/attachment.h"
+#include "ipc/doorbell.h"
+#include "ipc/group_name.h"
+#include "ipc/member.h"
+
+namespace zcb::cpg {
+
+enum class Model : std::uint8_t { kV1, kZcb };
+
+// What the program gave to cpg_model_initialize().
+struct Callbacks {
+  cpg_deliver_fn_t deliver = nullptr;          // kV1
+  cpg_zcb_deliver_fn_t deliver_zcb = nullptr;  // kZcb
+  cpg_confchg_fn_t confchg = nullptr;
+  cpg_totem_confchg_fn_t totem_confchg = nullptr;
+  bool wants_initial_totem = false;
+};
+
+// Threads: what does not say otherwise wants Handle::Lock. Senders take no
+// lock; they find the member through SendingMember().
+//
+// Sleep. The bell must be rung for whoever waits for it: a thread in Wait(), or
+// the program itself once it has the descriptor. So whenever the lock is given
+// up and somebody may wait, either the member is announced asleep (others ring)
+// or something is pending and we ring ourselves. While the lock is held the
+// member is awake and nobody rings.
+class Handle {
+ public:
+  Handle(Model model, const Callbacks& callbacks, void* context,
+         std::shared_ptr<ipc::Attachment> attachment,
+         std::unique_ptr<ipc::Doorbell> bell);
+  // By the last one inside: the others see "process down".
+  ~Handle();
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  // Holds the handle's lock; a thread may take it again inside.
+  class Lock {
+   public:
+    explicit Lock(Handle* handle);
+    ~Lock();
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    Handle* handle_;
+  };
+
+  // --- without the lock ----------------------------------------------------
+  cpg_handle_t id() const { return id_; }
+  void set_id(cpg_handle_t id) { id_ = id; }  // before it can be found
+  Model model() const { return model_; }
+  ipc::Attachment& attachment() const { return *attachment_; }
+  // relaxed, all three: values that carry nothing with them
+  void* context() const { return context_.load(std::memory_order_relaxed); }
+  void set_context(void* context) {
+    context_.store(context, std::memory_order_relaxed);
+  }
+  bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+
+  // The member through which to send now; nullptr: not joined. Only under a
+  // pin of kind kSender, and only as long.
+  ipc::Member* SendingMember() const {
+    // seq_cst <-> handle.pin: read after the sender was counted; also
+    // acquire <- handle.join: the member is whole
+    return member_.load(std::memory_order_seq_cst);
+  }
+
+  // Ends the handle: wakes every waiter. The caller holds the closing pin.
+  void BeginClose();
+  bool closing() const {
+    // seq_cst <-> handle.close: read after the bell was drained, set before it
+    // is rung
+    return closing_.load(std::memory_order_seq_cst);
+  }
+
+  // --- under the lock ------------------------------------------------------
+  Outcome Join(const ipc::GroupName& group);
+  Outcome Leave(const ipc::GroupName& group);
+  int ShareDescriptor();
+  bool descriptor_shared() const { return descriptor_shared_; }
+  // Takes a ring out of the bell that no event belongs to. True if there was.
+  bool TakeSpuriousRing();
+
+  enum class Step { kNothing, kDone, kFailed };
+  // Runs the callback of the next event. kFailed: `*error` says why.
+  Step DispatchNext(cs_error_t* error);
+  cs_error_t PullNext(cpg_zcb_message* message);
+  // Ends what PullNext() handed out last.
+  void EndPulled();
+  Outcome Retain(const void* payload);
+  // Waits until there may be an event, giving up the lock meanwhile (not if
+  // it is held by a callback further out). False: the handle is closing.
+  bool WaitForEvent();
+
+ private:
+  friend class Lock;
+  class Delivery;
+
+  bool HasEvent() const;
+  // Announces sleep unless there is an event; true if it did: whoever waits
+  // may wait, and will be rung.
+  bool PrepareSleep();
+  void WakeUp();
+  void BeforeUnlock();
+  void Ring();
+
+  // Begins the next event (or takes up the one that failed); kNothing if none.
+  Result<ipc::Event> Begin();
+  // Ends an event of `member`; if that was the own leave, the handle has left.
+  void End(ipc::Member* member);
+  void DropRetired();
+  void CallTotem();
+  Step DeliverView(CallbackFrame* frame);
+  Step DeliverMessage(CallbackFrame* frame);
+  CallbackFrame* FrameAt(std::size_t level);
+
+  const Model model_;
+  const Callbacks callbacks_;
+  cpg_handle_t id_ = 0;
+  const std::shared_ptr<ipc::Attachment> attachment_;
+  // Before the members, which it must outlive.
+  const std::unique_ptr<ipc::Doorbell> bell_;
+
+  // word      written by        read by        edge it carries
+  // member_   Join, End (lock)  senders        handle.join (member -> pointer)
+  // closing_  BeginClose        waiters        handle.close (with the bell)
+  std::atomic<ipc::Member*> member_{nullptr};
+  std::atomic<bool> closing_{false};
+  std::atomic<void*> context_;
+  std::atomic<bool> flow_control_{false};
+
+  std::recursive_mutex mutex_;  // guards what follows
+  std::size_t lock_depth_ = 0;
+  std::unique_ptr<ipc::Member> current_;
+  // Left, but senders or frames may still hold a pointer.
+  std::vector<std::unique_ptr<ipc::Member>> retired_;
+  ipc::GroupName group_;
+
+  bool descriptor_shared_ = false;
+  std::uint32_t waiters_ = 0;
+  bool asleep_ = false;     // announced
+  bool rung_ = false;       // there may be a byte in the bell
+  bool rang_self_ = false;  // there is: we wrote it, and drained none since
+
+  std::optional<ipc::Event> stalled_;  // begun, but no memory to deliver it
+  bool totem_pending_ = false;
+  bool totem_done_ = false;
+  std::size_t level_ = 0;  // callbacks running, one in the other
+  std::vector<std::unique_ptr<CallbackFrame>> frames_;  // by level
+
+  struct Pulled {
+    ipc::Member* member = nullptr;  // with an event not ended
+    ipc::Event event;
+    std::vector<cpg_address> members;
+  };
+  Pulled pulled_;
+};
+
+}  // namespace zcb::cpg
+
+#endif  // ZCB_CPG_HANDLE_H_

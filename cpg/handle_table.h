@@ -1,0 +1,223 @@
+// Handles: 64-bit numbers that stand for objects, safe against stale ones.
+//
+// handle = check << 32 | index. The slot's PinWord says which check is valid
+// and how many threads are inside.
+//
+// word    written by                read by   edge it carries
+// word    Open, Pin, Unpin, Close   all       handle.open   (object -> word)
+//                                             handle.unpin  (last use -> word)
+// chunk   Open                      all       handle.grow   (slots -> pointer)
+#ifndef ZCB_CPG_HANDLE_TABLE_H_
+#define ZCB_CPG_HANDLE_TABLE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "cpg/pin_word.h"
+#include "cpg/random_check.h"
+
+namespace zcb::cpg {
+
+// Any thread. Lookup is lock-free and makes no system call; opening and the
+// final destruction take a private mutex. Slots are never unmapped, so a stale
+// handle reads a live word, whatever it is.
+template <typename T>
+class HandleTable {
+  struct Slot;
+
+ public:
+  static constexpr std::size_t kSlotsPerChunk = 64;
+  static constexpr std::size_t kMaxChunks = 512;
+  static constexpr std::size_t kMaxHandles = kSlotsPerChunk * kMaxChunks;
+
+  HandleTable() = default;
+  HandleTable(const HandleTable&) = delete;
+  HandleTable& operator=(const HandleTable&) = delete;
+  // Only when nobody is inside; open objects are destroyed.
+  ~HandleTable() {
+    for (auto& chunk : chunks_) {
+      // relaxed: nobody else is here
+      Slot* slots = chunk.load(std::memory_order_relaxed);
+      if (slots == nullptr) continue;
+      for (std::size_t i = 0; i < kSlotsPerChunk; ++i) delete slots[i].object;
+      delete[] slots;
+    }
+  }
+
+  // One thread's stay inside an object. Falsy: no such handle.
+  class Pin {
+   public:
+    Pin() = default;
+    Pin(Pin&& other) noexcept
+        : table_(other.table_), slot_(other.slot_), kind_(other.kind_) {
+      other.slot_ = nullptr;
+    }
+    Pin& operator=(Pin&&) = delete;
+    ~Pin() {
+      if (slot_ != nullptr) table_->Unpin(slot_, kind_);
+    }
+    explicit operator bool() const { return slot_ != nullptr; }
+    T* operator->() const { return slot_->object; }
+    T& operator*() const { return *slot_->object; }
+
+   private:
+    friend class HandleTable;
+    Pin(HandleTable* table, Slot* slot, PinWord::Kind kind)
+        : table_(table), slot_(slot), kind_(kind) {}
+    HandleTable* table_ = nullptr;
+    Slot* slot_ = nullptr;
+    PinWord::Kind kind_ = PinWord::Kind::kCall;
+  };
+
+  // A handle for the object; `prepare(object, handle)` runs before anybody can
+  // look it up. 0: the table is full. May throw bad_alloc.
+  template <typename Prepare>
+  std::uint64_t Open(std::unique_ptr<T> object, Prepare&& prepare) {
+    Slot* slot = TakeSlot();
+    if (slot == nullptr) return 0;
+    const std::uint32_t check = RandomCheck();
+    const std::uint64_t handle = std::uint64_t{check} << 32 | slot->index;
+    prepare(object.get(), handle);
+    slot->object = object.release();
+    // release -> handle.open: the object is whole before it can be found
+    slot->word.store(PinWord::Opened(check).raw(), std::memory_order_release);
+    return handle;
+  }
+
+  Pin Find(std::uint64_t handle, PinWord::Kind kind = PinWord::Kind::kCall) {
+    return Enter(handle, kind, [kind](PinWord word, std::uint32_t check) {
+      return word.Pin(check, kind);
+    });
+  }
+
+  // Finds and closes: no further Find() succeeds, and the object goes with the
+  // last pin. Falsy: no such handle, or closed already.
+  Pin Close(std::uint64_t handle) {
+    return Enter(
+        handle, PinWord::Kind::kCall,
+        [](PinWord word, std::uint32_t check) { return word.Close(check); });
+  }
+
+  // True if a sender may be inside. Call it after you have made what senders
+  // look for unreachable: those that come later do not find it.
+  bool AnySender(std::uint64_t handle) const {
+    const Slot* slot = SlotAt(static_cast<std::uint32_t>(handle));
+    // seq_cst <-> handle.pin: read after the member was exchanged, so a sender
+    // not seen here sees the exchanged one
+    return slot != nullptr &&
+           PinWord(slot->word.load(std::memory_order_seq_cst)).senders() != 0;
+  }
+
+  // Every handle open at some moment of the call.
+  template <typename Visit>
+  void ForEachHandle(Visit&& visit) {
+    for (std::uint32_t index = 0; index < kMaxHandles; ++index) {
+      Slot* slot = SlotAt(index);
+      if (slot == nullptr) return;
+      // relaxed: Find() looks again
+      const PinWord word(slot->word.load(std::memory_order_relaxed));
+      if (word.open()) visit(std::uint64_t{word.check()} << 32 | index);
+    }
+  }
+
+  // True if no object is open or still in use.
+  bool Empty() const {
+    for (std::uint32_t index = 0; index < kMaxHandles; ++index) {
+      const Slot* slot = SlotAt(index);
+      if (slot == nullptr) return true;
+      // acquire <- handle.unpin: what the last ones inside did is done
+      if (slot->word.load(std::memory_order_acquire) != 0) return false;
+    }
+    return true;
+  }
+
+ private:
+  struct alignas(64) Slot {
+    std::atomic<std::uint64_t> word{0};  // a PinWord
+    T* object = nullptr;                 // stays while the word is not zero
+    Slot* next_free = nullptr;           // under the mutex
+    std::uint32_t index = 0;             // never changes
+  };
+
+  Slot* SlotAt(std::uint32_t index) const {
+    if (index >= kMaxHandles) return nullptr;
+    // acquire <- handle.grow: the slots are zeroed
+    Slot* chunk =
+        chunks_[index / kSlotsPerChunk].load(std::memory_order_acquire);
+    return chunk == nullptr ? nullptr : chunk + index % kSlotsPerChunk;
+  }
+
+  template <typename Transition>
+  Pin Enter(std::uint64_t handle, PinWord::Kind kind, Transition&& transition) {
+    const auto check = static_cast<std::uint32_t>(handle >> 32);
+    Slot* slot = SlotAt(static_cast<std::uint32_t>(handle));
+    if (slot == nullptr) return Pin();
+    // relaxed: the exchange below checks it
+    std::uint64_t raw = slot->word.load(std::memory_order_relaxed);
+    for (;;) {
+      const auto next = transition(PinWord(raw), check);
+      if (!next) return Pin();
+      // seq_cst <-> handle.pin: counted before the object's member is read (see
+      // AnySender()); also acquire <- handle.open: the object is whole.
+      // Failure relaxed: tried again.
+      if (slot->word.compare_exchange_weak(raw, next->raw(),
+                                           std::memory_order_seq_cst,
+                                           std::memory_order_relaxed)) {
+        return Pin(this, slot, kind);
+      }
+    }
+  }
+
+  void Unpin(Slot* slot, PinWord::Kind kind) {
+    // release -> handle.unpin: our use of the object is over.
+    // acquire <- handle.unpin: so is everybody else's, if we are the last.
+    const PinWord after(
+        slot->word.fetch_sub(PinWord::One(kind), std::memory_order_acq_rel) -
+        PinWord::One(kind));
+    if (after.finished()) Destroy(slot);
+  }
+
+  void Destroy(Slot* slot) {
+    // Closed and unpinned: nobody else touches the slot until it is free.
+    delete slot->object;
+    slot->object = nullptr;
+    const std::lock_guard lock(mutex_);
+    // release -> handle.unpin: the object is gone
+    slot->word.store(0, std::memory_order_release);
+    slot->next_free = first_free_;
+    first_free_ = slot;
+  }
+
+  // An unused slot; nullptr: there may be no more.
+  Slot* TakeSlot() {
+    const std::lock_guard lock(mutex_);
+    if (first_free_ == nullptr) {
+      if (chunk_count_ == kMaxChunks) return nullptr;
+      Slot* chunk = new Slot[kSlotsPerChunk];
+      for (std::size_t i = kSlotsPerChunk; i-- > 0;) {
+        chunk[i].index =
+            static_cast<std::uint32_t>(chunk_count_ * kSlotsPerChunk + i);
+        chunk[i].next_free = first_free_;
+        first_free_ = &chunk[i];
+      }
+      // release -> handle.grow: the slots are zeroed
+      chunks_[chunk_count_++].store(chunk, std::memory_order_release);
+    }
+    Slot* slot = first_free_;
+    first_free_ = slot->next_free;
+    return slot;
+  }
+
+  std::array<std::atomic<Slot*>, kMaxChunks> chunks_{};
+  std::mutex mutex_;  // guards the free list and its growth
+  Slot* first_free_ = nullptr;
+  std::size_t chunk_count_ = 0;
+};
+
+}  // namespace zcb::cpg
+
+#endif  // ZCB_CPG_HANDLE_TABLE_H_

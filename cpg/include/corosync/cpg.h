@@ -1,0 +1,400 @@
+/*
+ * Closed process groups: the C API of Corosync's libcpg, as zcb provides it.
+ *
+ * Names, numbers, layouts and symbol versions are Corosync's, so programs
+ * built for its libcpg.so.4 run on ours. Behind the calls there is no daemon:
+ * members meet in one region of shared memory.
+ *
+ * For every call, unless it says otherwise:
+ *   Errors:   CS_ERR_BAD_HANDLE: no such handle, finalized (by whomever), or
+ *             inherited over fork(2); a child may initialize handles of its
+ *             own. CS_ERR_LIBRARY: the region is damaged, or this member was
+ *             evicted: finalize the handle.
+ *   Threads:  any thread, any number at a time. Sends take no lock. Calls that
+ *             change or read a handle's place in its group (dispatch, join,
+ *             leave, fd_get) are put in a row by a lock of that handle: they
+ *             wait while a callback of the handle runs in another thread.
+ *             A dispatch that waits for events does not hold the lock.
+ *   Signals:  not from signal handlers.
+ *   Progress: never waits for another process, running, stopped or dead.
+ *   Death:    a process killed at any instruction leaves nothing half done;
+ *             the others get its CPG_REASON_PROCDOWN.
+ *   errno:    left as it was. Nothing is ever printed.
+ */
+#ifndef COROSYNC_CPG_H_DEFINED
+#define COROSYNC_CPG_H_DEFINED
+
+#include <corosync/corotypes.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/** A connection to the groups; never 0. One group at a time per handle. */
+typedef uint64_t cpg_handle_t;
+
+/** A walk over groups and members; never 0. */
+typedef uint64_t cpg_iteration_handle_t;
+
+/** Asked-for delivery order. All four give CPG_TYPE_AGREED: total order. */
+typedef enum {
+  CPG_TYPE_UNORDERED = 0,
+  CPG_TYPE_FIFO = 1,
+  CPG_TYPE_AGREED = 2,
+  CPG_TYPE_SAFE = 3
+} cpg_guarantee_t;
+
+typedef enum {
+  CPG_FLOW_CONTROL_DISABLED = 0, /**< send on */
+  CPG_FLOW_CONTROL_ENABLED = 1   /**< slow down: some member lags behind */
+} cpg_flow_control_state_t;
+
+/** Why a configuration change has this address in its left or joined list. */
+typedef enum {
+  CPG_REASON_UNDEFINED = 0, /**< in member lists */
+  CPG_REASON_JOIN = 1,      /**< cpg_join() */
+  CPG_REASON_LEAVE = 2,     /**< cpg_leave() */
+  CPG_REASON_NODEDOWN = 3,  /**< its node left the cluster */
+  CPG_REASON_NODEUP = 4,    /**< its node came (back) to the cluster */
+  CPG_REASON_PROCDOWN = 5   /**< it finalized its handle, ended or was killed */
+} cpg_reason_t;
+
+typedef enum {
+  CPG_ITERATION_NAME_ONLY = 1, /**< one entry per group */
+  CPG_ITERATION_ONE_GROUP = 2, /**< one entry per member of the named group */
+  CPG_ITERATION_ALL = 3        /**< one entry per member of every group */
+} cpg_iteration_type_t;
+
+/** The contract between library and program; see also corosync/cpg_zcb.h. */
+typedef enum {
+  CPG_MODEL_V1 = 1,
+  CPG_MODEL_LAST = 0x7fffffff /**< none; makes room for other headers' models */
+} cpg_model_t;
+
+/** A member: node, process, and in left and joined lists a cpg_reason_t. */
+struct cpg_address {
+  uint32_t nodeid;
+  uint32_t pid;
+  uint32_t reason;
+};
+
+#define CPG_MAX_NAME_LENGTH 128
+
+/** A group's name: `length` bytes, NULs allowed, compared byte by byte. */
+struct cpg_name {
+  uint32_t length;
+  char value[CPG_MAX_NAME_LENGTH];
+};
+
+#define CPG_MEMBERS_MAX 128
+
+/** What cpg_iteration_next() found. */
+struct cpg_iteration_description_t {
+  struct cpg_name group;
+  uint32_t nodeid; /**< 0 with CPG_ITERATION_NAME_ONLY */
+  uint32_t pid;    /**< 0 with CPG_ITERATION_NAME_ONLY */
+};
+
+/** The identity of a ring of nodes. */
+struct cpg_ring_id {
+  uint32_t nodeid;
+  uint64_t seq;
+};
+
+/**
+ * A message. `msg` is the program's own copy: writable, 64-byte aligned, never
+ * NULL, and gone when the callback returns. `group_name` likewise.
+ * Everything may be called inside: cpg_dispatch() delivers the events that
+ * follow, cpg_finalize() makes the running dispatch return CS_ERR_BAD_HANDLE.
+ */
+typedef void (*cpg_deliver_fn_t)(cpg_handle_t handle,
+                                 const struct cpg_name* group_name,
+                                 uint32_t nodeid, uint32_t pid, void* msg,
+                                 size_t msg_len);
+
+/**
+ * A change of membership, at its place in the order of messages. The member
+ * list is the group after the change, sorted by node, then process; it can be
+ * longer than CPG_MEMBERS_MAX. Left and joined lists hold one entry together.
+ * No list is NULL, even if it is empty; all of them are gone when the callback
+ * returns.
+ */
+typedef void (*cpg_confchg_fn_t)(
+    cpg_handle_t handle, const struct cpg_name* group_name,
+    const struct cpg_address* member_list, size_t member_list_entries,
+    const struct cpg_address* left_list, size_t left_list_entries,
+    const struct cpg_address* joined_list, size_t joined_list_entries);
+
+/** The nodes of the ring. Without a cluster: one call, this node alone. */
+typedef void (*cpg_totem_confchg_fn_t)(cpg_handle_t handle,
+                                       struct cpg_ring_id ring_id,
+                                       uint32_t member_list_entries,
+                                       const uint32_t* member_list);
+
+/** For cpg_initialize(). A NULL callback: its events are dropped. */
+typedef struct {
+  cpg_deliver_fn_t cpg_deliver_fn;
+  cpg_confchg_fn_t cpg_confchg_fn;
+} cpg_callbacks_t;
+
+/** What every model's data begins with. */
+typedef struct {
+  cpg_model_t model;
+} cpg_model_data_t;
+
+/** One totem callback after the handle's first configuration change. */
+#define CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF 0x01
+
+/** For CPG_MODEL_V1. A NULL callback: those events are dropped. */
+typedef struct {
+  cpg_model_t model; /**< not looked at: the argument counts */
+  cpg_deliver_fn_t cpg_deliver_fn;
+  cpg_confchg_fn_t cpg_confchg_fn;
+  cpg_totem_confchg_fn_t cpg_totem_confchg_fn;
+  unsigned int flags;
+} cpg_model_v1_data_t;
+
+/** cpg_model_initialize(): CPG_MODEL_V1, these callbacks, no flags or context.
+ */
+cs_error_t cpg_initialize(cpg_handle_t* handle, cpg_callbacks_t* callbacks);
+
+/**
+ * A new handle. The first one of a process attaches it to the region that the
+ * environment names (ZCB_DIR, ZCB_REGION, ...), which lasts until it exits.
+ *
+ * @param handle      written always: the handle, or 0.
+ * @param model       CPG_MODEL_V1, or CPG_MODEL_ZCB of corosync/cpg_zcb.h.
+ * @param model_data  of that model, copied; NULL: no callbacks, no flags.
+ * @param context     for cpg_context_get(); not looked at.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  handle is NULL, unknown model, unknown flag,
+ *                               or an environment variable makes no sense.
+ * @return CS_ERR_ACCESS         the region is another user's, or its files are
+ *                               not safe to use.
+ * @return CS_ERR_VERSION        the region is another release's.
+ * @return CS_ERR_LIBRARY        the region is damaged, or the process is
+ *                               about to exit.
+ * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ * @return CS_ERR_NO_RESOURCES   too many processes, handles, regions or
+ *                               descriptors.
+ * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none, or
+ *                               the kernel is too old.
+ * @return CS_ERR_TRY_AGAIN      the region is just being made or removed.
+ */
+cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
+                                cpg_model_data_t* model_data, void* context);
+
+/**
+ * Ends a handle. The other members get CPG_REASON_PROCDOWN, the caller gets no
+ * further callback. Waits for nobody: a dispatch that waits in another thread
+ * returns CS_ERR_BAD_HANDLE, and the last call still inside the handle makes
+ * the end final. Buffers from cpg_zcb_alloc() and kept messages stay. Open
+ * iterations of the handle end, too.
+ *
+ * @return CS_OK, CS_ERR_BAD_HANDLE (also: is being finalized already)
+ */
+cs_error_t cpg_finalize(cpg_handle_t handle);
+
+/**
+ * A descriptor for poll(2) and its kin, the same for the handle's life:
+ * readable (level-triggered) when cpg_dispatch() has something to do. Do not
+ * read, write or close it. Works before cpg_join().
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (fd is NULL)
+ */
+cs_error_t cpg_fd_get(cpg_handle_t handle, int* fd);
+
+/**
+ * The longest message one send can carry, in bytes.
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (size is NULL)
+ */
+cs_error_t cpg_max_atomic_msgsize_get(cpg_handle_t handle, uint32_t* size);
+
+/** The pointer given at initialization or set since.
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL) */
+cs_error_t cpg_context_get(cpg_handle_t handle, void** context);
+
+/** Stores a pointer with the handle. @return CS_OK, CS_ERR_BAD_HANDLE */
+cs_error_t cpg_context_set(cpg_handle_t handle, void* context);
+
+/**
+ * Runs the callbacks of pending events, in order.
+ *
+ * @param dispatch_types  CS_DISPATCH_ONE: one event, waiting for it if need be
+ *                        (returns without one if the descriptor of cpg_fd_get()
+ *                        was readable for an event that is gone).
+ *                        CS_DISPATCH_ALL: until there is none. CS_DISPATCH_
+ *                        ONE_NONBLOCKING: one if there is one. Any other value
+ *                        is CS_DISPATCH_BLOCKING: for ever.
+ * @return CS_OK
+ * @return CS_ERR_TRY_AGAIN   ONE_NONBLOCKING, and there is none.
+ * @return CS_ERR_BAD_HANDLE  also: finalized meanwhile, here or elsewhere.
+ * @return CS_ERR_NO_MEMORY   no memory for the copy; the event comes again.
+ * @return CS_ERR_LIBRARY     damaged region, or this member was evicted.
+ *
+ * Threads: those that dispatch one handle take turns; nesting is allowed.
+ * Stack:   a few KiB. System calls: none while there is something to do, and
+ *          cpg_fd_get() has not been called.
+ */
+cs_error_t cpg_dispatch(cpg_handle_t handle,
+                        cs_dispatch_flags_t dispatch_types);
+
+/**
+ * Joins a group; it is created if need be. The first event will be the
+ * configuration change that contains the caller. Sends work at once.
+ * @return CS_OK
+ * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
+ * @return CS_ERR_INVALID_PARAM  group is NULL.
+ * @return CS_ERR_EXIST          the handle is in a group, or this process is in
+ *                               that group through another handle.
+ * @return CS_ERR_TRY_AGAIN      an earlier leave (or finalize) is not through:
+ *                               dispatch, or try again soon.
+ * @return CS_ERR_NO_RESOURCES   too many groups or members.
+ * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ */
+cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group);
+
+/**
+ * Leaves the group. Messages ordered before still come, then the
+ * configuration change with the caller in the left list; after it the handle
+ * can join again.
+ * @return CS_OK
+ * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
+ * @return CS_ERR_INVALID_PARAM  group is NULL.
+ * @return CS_ERR_NOT_EXIST      not joined, leaving, or joined to another
+ * group.
+ */
+cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group);
+
+/**
+ * Sends one message, gathered from any number of pieces, to every member of
+ * the handle's group, the sender included. On CS_OK it has its place in the
+ * order, and is delivered even if the sender is killed at once.
+ * @param guarantee  not looked at.
+ * @param iovec      pieces; may be NULL if iov_len is 0 (an empty message).
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  iovec is NULL, or the lengths overflow.
+ * @return CS_ERR_NOT_EXIST      not joined, or leaving.
+ * @return CS_ERR_TRY_AGAIN      the group's ring is full: a member has not read
+ *                               yet. Dispatch (you may be it) and try again.
+ * @return CS_ERR_NO_MEMORY      no room for the message now.
+ * @return CS_ERR_TOO_BIG        no region of this size could hold it.
+ *
+ * Progress: lock-free, any number of threads; no system call, as a rule.
+ */
+cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                            const struct iovec* iovec, unsigned int iov_len);
+
+/**
+ * The members of any group, joined or not; none if there is no such group.
+ *
+ * @param member_list          room for CPG_MEMBERS_MAX entries; sorted by node,
+ *                             then process; reasons are 0.
+ * @param member_list_entries  output only: entries written, at most that many.
+ * @return CS_OK
+ * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
+ * @return CS_ERR_INVALID_PARAM  a NULL argument.
+ * @return CS_ERR_NO_MEMORY      no memory.
+ */
+cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
+                              struct cpg_address* member_list,
+                              int* member_list_entries);
+
+/** This node's number (ZCB_NODEID, 1 without it).
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL) */
+cs_error_t cpg_local_get(cpg_handle_t handle, unsigned int* local_nodeid);
+
+/**
+ * Whether to slow down: enabled when more than 75 % of the group's ring is in
+ * use, disabled again below 50 %, and while not joined. A hint.
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL)
+ */
+cs_error_t cpg_flow_control_state_get(
+    cpg_handle_t handle, cpg_flow_control_state_t* flow_control_enabled);
+
+/**
+ * A buffer in the region: 64-byte aligned, contents undefined. It belongs to
+ * the process, not to the handle, until freed or (CPG_MODEL_ZCB) sent.
+ *
+ * @param size    bytes; 0 is allowed.
+ * @param buffer  written on CS_OK.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  buffer is NULL.
+ * @return CS_ERR_NO_MEMORY      no room now.
+ * @return CS_ERR_TOO_BIG        no region of this size could hold it.
+ *
+ * Progress: wait-free and without system calls, as a rule.
+ */
+cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer);
+
+/**
+ * Gives a buffer back, from any thread, through any handle.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  not the start of a live buffer of this process
+ *                               (foreign, inside, freed or sent already).
+ */
+cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer);
+
+/**
+ * Sends one message.
+ *
+ * CPG_MODEL_V1: the message is what `msg` holds now; the buffer stays with the
+ * caller, who may change, send or free it at once. Any readable memory will do.
+ *
+ * CPG_MODEL_ZCB: `msg` must be the start of a live buffer of cpg_zcb_alloc(),
+ * and moves to the group: on CS_OK it is no longer the caller's. On any error
+ * it still is.
+ *
+ * @param guarantee  not looked at.
+ * @param msg_len    bytes; up to what fits into the buffer.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  msg is NULL and msg_len is not 0; or,
+ * CPG_MODEL_ ZCB, not the start of a live buffer.
+ * @return CS_ERR_TOO_BIG        longer than the buffer, or than any message.
+ * @return CS_ERR_NOT_EXIST, CS_ERR_TRY_AGAIN, CS_ERR_NO_MEMORY
+ *                               as cpg_mcast_joined().
+ *
+ * Progress: lock-free; CPG_MODEL_ZCB: no copy, no system call, no allocation.
+ */
+cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                                void* msg, size_t msg_len);
+
+/**
+ * Begins a walk over a snapshot taken now. Needs no join. `group` is for
+ * CPG_ITERATION_ONE_GROUP, and NULL for the other types.
+ * @return CS_OK
+ * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
+ * @return CS_ERR_INVALID_PARAM  output is NULL, unknown type, group missing, or
+ *                               given with another type.
+ * @return CS_ERR_NO_MEMORY, CS_ERR_NO_RESOURCES  no memory; too many walks.
+ */
+cs_error_t cpg_iteration_initialize(
+    cpg_handle_t handle, cpg_iteration_type_t iteration_type,
+    const struct cpg_name* group, cpg_iteration_handle_t* cpg_iteration_handle);
+
+/**
+ * The next group or member. At the end, and ever after, CS_ERR_NO_SECTIONS;
+ * the description is then left alone.
+ * @return CS_OK, CS_ERR_NO_SECTIONS, CS_ERR_INVALID_PARAM (NULL),
+ *         CS_ERR_BAD_HANDLE (also: the handle it came from is finalized)
+ */
+cs_error_t cpg_iteration_next(cpg_iteration_handle_t handle,
+                              struct cpg_iteration_description_t* description);
+
+/** Ends a walk. @return CS_OK, CS_ERR_BAD_HANDLE */
+cs_error_t cpg_iteration_finalize(cpg_iteration_handle_t handle);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COROSYNC_CPG_H_DEFINED */

@@ -1,0 +1,67 @@
+// Joining and leaving, and who is in a group.
+#include <corosync/cpg.h>
+
+#include <algorithm>
+
+#include "cpg/cs_error.h"
+#include "cpg/process_state.h"
+
+using zcb::cpg::FindHandle;
+using zcb::cpg::Guarded;
+using zcb::cpg::Handle;
+using zcb::cpg::ToCsError;
+using zcb::cpg::ToGroupName;
+
+extern "C" {
+
+cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group) {
+  return Guarded([&] {
+    if (group == nullptr) return CS_ERR_INVALID_PARAM;
+    if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    const Handle::Lock lock(&*pin);
+    if (pin->closing()) return CS_ERR_BAD_HANDLE;
+    return ToCsError(pin->Join(ToGroupName(*group)));
+  });
+}
+
+cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group) {
+  return Guarded([&] {
+    if (group == nullptr) return CS_ERR_INVALID_PARAM;
+    if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    const Handle::Lock lock(&*pin);
+    if (pin->closing()) return CS_ERR_BAD_HANDLE;
+    return ToCsError(pin->Leave(ToGroupName(*group)));
+  });
+}
+
+cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
+                              struct cpg_address* member_list,
+                              int* member_list_entries) {
+  return Guarded([&] {
+    if (groupName == nullptr) return CS_ERR_INVALID_PARAM;
+    if (groupName->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
+    if (member_list == nullptr || member_list_entries == nullptr) {
+      return CS_ERR_INVALID_PARAM;
+    }
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    const auto members = pin->attachment().MembersOf(ToGroupName(*groupName));
+    if (!members) return ToCsError(members.status());
+    // How long the caller's array is, nobody tells us: programs pass an
+    // uninitialized count.
+    const std::size_t count =
+        std::min<std::size_t>(members->size(), CPG_MEMBERS_MAX);
+    for (std::size_t i = 0; i < count; ++i) {
+      member_list[i] = {(*members)[i].node_id, (*members)[i].pid,
+                        CPG_REASON_UNDEFINED};
+    }
+    *member_list_entries = static_cast<int>(count);
+    return CS_OK;
+  });
+}
+
+}  // extern "C"

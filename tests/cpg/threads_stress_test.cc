@@ -1,0 +1,201 @@
+// Several threads on one handle.
+#include <pthread.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/cpg/client.h"
+#include "tests/support/child_process.h"
+
+namespace zcb::cpg::testing {
+namespace {
+
+using zcb::testing::Gate;
+
+const RegionOfThisTest region_of_this_test;
+
+TEST(ThreadsStressTest, FinalizeWakesEveryThreadThatWaits) {
+  for (int round = 0; round < 20; ++round) {
+    Client client;
+    client.Enter("wake");
+    std::atomic<int> waiting{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 3; ++i) {
+      threads.emplace_back([&, i] {
+        ++waiting;
+        EXPECT_EQ(
+            client.Dispatch(i == 0 ? CS_DISPATCH_ONE : CS_DISPATCH_BLOCKING),
+            CS_ERR_BAD_HANDLE);
+      });
+    }
+    while (waiting != 3) std::this_thread::yield();
+    // Some are asleep by now, some are not: all must come back.
+    for (int i = 0; i < round * 20; ++i) std::this_thread::yield();
+    EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
+TEST(ThreadsStressTest, BlockedHandleCanStillJoinSendAndLeave) {
+  Client client;
+  std::thread dispatcher([&] {
+    EXPECT_EQ(client.Dispatch(CS_DISPATCH_BLOCKING), CS_ERR_BAD_HANDLE);
+  });
+  Gate received;
+  Gate left;
+  client.on_message = [&](void*, std::size_t) { received.Signal(); };
+  client.on_change = [&] {
+    if (!client.changes.back().left.empty()) left.Signal();
+  };
+  for (int round = 0; round < 20; ++round) {
+    cs_error_t joined = CS_ERR_TRY_AGAIN;
+    while (joined == CS_ERR_TRY_AGAIN) joined = client.Join("blocked");
+    ASSERT_EQ(joined, CS_OK);
+    for (int i = 0; i < 20; ++i) {
+      ASSERT_EQ(client.Send("x"), CS_OK);
+      received.Wait();
+    }
+    ASSERT_EQ(client.Leave("blocked"), CS_OK);
+    left.Wait();
+  }
+  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+  dispatcher.join();
+  EXPECT_EQ(client.messages.size(), 400U);
+}
+
+TEST(ThreadsStressTest, ThreadsThatDispatchOneHandleTakeTurns) {
+  constexpr std::size_t kMessages = 2000;
+  constexpr int kThreads = 3;
+  Client client;
+  client.Enter("turns");
+  std::atomic<int> inside{0};
+  client.on_message = [&](void*, std::size_t) {
+    EXPECT_EQ(++inside, 1);
+    --inside;
+    if (client.messages.size() == kMessages) {
+      EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      cs_error_t error = CS_OK;
+      while (error == CS_OK) {
+        error =
+            client.Dispatch(i == 0 ? CS_DISPATCH_BLOCKING : CS_DISPATCH_ONE);
+      }
+      EXPECT_EQ(error, CS_ERR_BAD_HANDLE);
+    });
+  }
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    cs_error_t error = CS_ERR_TRY_AGAIN;
+    while (error == CS_ERR_TRY_AGAIN) error = client.Send(std::to_string(i));
+    ASSERT_EQ(error, CS_OK);
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_EQ(client.messages.size(), kMessages);
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(client.messages[i].text, std::to_string(i));
+  }
+}
+
+TEST(ThreadsStressTest, ThreadsThatSendOnOneHandleLoseNothing) {
+  constexpr std::size_t kPerThread = 3000;
+  Client client;
+  client.Enter("senders");
+  std::vector<std::thread> threads;
+  for (char name : {'a', 'b', 'c'}) {
+    threads.emplace_back([&client, name] {
+      for (std::size_t i = 0; i < kPerThread; ++i) {
+        cs_error_t error = CS_ERR_TRY_AGAIN;
+        while (error == CS_ERR_TRY_AGAIN) {
+          error = client.Send(name + std::to_string(i));
+          if (error != CS_OK) std::this_thread::yield();
+        }
+        EXPECT_EQ(error, CS_OK);
+      }
+    });
+  }
+  client.DispatchUntilMessages(3 * kPerThread);
+  for (std::thread& thread : threads) thread.join();
+  std::size_t next[3] = {};
+  for (const Message& message : client.messages) {
+    const auto sender = static_cast<std::size_t>(message.text[0] - 'a');
+    ASSERT_EQ(message.text.substr(1), std::to_string(next[sender]++));
+  }
+}
+
+void* DispatchAllOnThisThread(void* client) {
+  EXPECT_EQ(static_cast<Client*>(client)->Dispatch(), CS_OK);
+  return nullptr;
+}
+
+TEST(ThreadsStressTest, SixtyFourKibibytesOfStackAreEnough) {
+  for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
+    Client client(model);
+    ASSERT_EQ(client.Join("stack"), CS_OK);
+    ASSERT_EQ(client.Send(std::string(1 << 20, 's')), CS_OK);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    ASSERT_EQ(pthread_attr_setstacksize(&attributes, 64 << 10), 0);
+    pthread_t thread{};
+    ASSERT_EQ(
+        pthread_create(&thread, &attributes, &DispatchAllOnThisThread, &client),
+        0);
+    pthread_join(thread, nullptr);
+    pthread_attr_destroy(&attributes);
+    EXPECT_EQ(client.changes.size(), 1U);
+    EXPECT_EQ(client.messages.size(), 1U);
+  }
+}
+
+void* DispatchUntilCancelled(void* client) {
+  (void)static_cast<Client*>(client)->Dispatch(CS_DISPATCH_BLOCKING);
+  return nullptr;
+}
+
+TEST(ThreadsStressTest, CancelledThreadLeavesTheHandleInOrder) {
+  for (int round = 0; round < 10; ++round) {
+    Client client;
+    client.Enter("cancel");
+    Gate received;
+    client.on_message = [&](void*, std::size_t) { received.Signal(); };
+    pthread_t thread{};
+    ASSERT_EQ(
+        pthread_create(&thread, nullptr, &DispatchUntilCancelled, &client), 0);
+    ASSERT_EQ(client.Send("x"), CS_OK);
+    received.Wait();
+    // Inside the callback, between two events or asleep: as it comes.
+    for (int i = 0; i < round * 20; ++i) std::this_thread::yield();
+    ASSERT_EQ(pthread_cancel(thread), 0);
+    void* result = nullptr;
+    ASSERT_EQ(pthread_join(thread, &result), 0);
+    EXPECT_EQ(result, PTHREAD_CANCELED);
+    client.on_message = nullptr;
+    ASSERT_EQ(client.Send("y"), CS_OK);
+    client.DispatchUntilMessages(2);
+    EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+  }
+}
+
+TEST(ThreadsStressTest, ExceptionOfACallbackPassesAndLeavesTheHandleInOrder) {
+  for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
+    Client client(model);
+    client.Enter("throw");
+    client.on_message = [](void*, std::size_t) { throw 7; };
+    client.on_message_in_place = [](const void*) { throw 7; };
+    ASSERT_EQ(client.Send("1"), CS_OK);
+    ASSERT_EQ(client.Send("2"), CS_OK);
+    EXPECT_THROW((void)client.Dispatch(), int);
+    client.on_message = nullptr;
+    client.on_message_in_place = nullptr;
+    // From another thread: no lock was left behind.
+    std::thread([&] { EXPECT_EQ(client.Dispatch(), CS_OK); }).join();
+    EXPECT_EQ(client.Texts(), (std::vector<std::string>{"1", "2"}));
+  }
+}
+
+}  // namespace
+}  // namespace zcb::cpg::testing
