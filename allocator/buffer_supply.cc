@@ -210,12 +210,14 @@ void BufferSupply::Gather(ThreadCache* cache) {
         std::memory_order_relaxed);
   }
   extents_.Collect();
+  ExtentWords(shared_).FreeReturnedOrphans(lease_);
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
 }
 
 void BufferSupply::Collect() {
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, true);
   extents_.Collect();
+  ExtentWords(shared_).FreeReturnedOrphans(lease_);
 }
 
 std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {

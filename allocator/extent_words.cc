@@ -113,9 +113,9 @@ void ExtentWords::FinishFreeing(std::uint32_t first, UnitWord freeing) {
   if (!IsLengthPossible(first, freeing)) return;
   SharedTables::Word& head = shared_.unit(first);
   for (std::uint32_t i = freeing.length_units(); i-- > 1;) {
-    // acquire: not before the look at the head, which must come second.
+    // acquire <- unit.claim: and before the look at the head.
     std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_acquire);
-    // acquire: keeps the look before the swap.
+    // acquire <- unit.release: and before the swap.
     if (head.load(std::memory_order_acquire) != freeing.raw()) return;
     const UnitWord word(seen);
     if (word.kind() != Kind::kMember || word.length_units() != i) continue;
@@ -164,6 +164,21 @@ bool ExtentWords::FreeIfOrphan(LeaseId lease, std::uint32_t first) {
   if (head.kind() != Kind::kOrphanHead) return false;
   Free(lease, first, head);
   return true;
+}
+
+std::uint32_t ExtentWords::FreeReturnedOrphans(LeaseId lease) {
+  std::uint32_t freed = 0;
+  for (std::uint32_t unit = 0; unit < shared_.unit_count(); ++unit) {
+    // acquire <- extent.orphan: the head's granule word is backed by memory
+    const UnitWord head(shared_.unit(unit).load(std::memory_order_acquire));
+    if (head.kind() != Kind::kOrphanHead) continue;
+    // acquire <- word.free: the last reader has finished with the bytes
+    const BufferWord word(
+        shared_.sparse_word(unit * std::uint32_t{kGranulesPerUnit})
+            ->load(std::memory_order_acquire));
+    if (word.is_free() && Free(lease, unit, head)) ++freed;
+  }
+  return freed;
 }
 
 }  // namespace zcb::alloc

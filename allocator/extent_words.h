@@ -50,6 +50,9 @@ class ExtentWords {
   // For whoever turned the buffer's word Free (or found it so): frees the
   // extent if it is an orphan. False: it has an owner, who is to be told.
   bool FreeIfOrphan(LeaseId lease, std::uint32_t first);
+  // Frees every orphan whose buffer is back: somebody who turned its word Free
+  // may have died before FreeIfOrphan. Slow; how many.
+  std::uint32_t FreeReturnedOrphans(LeaseId lease);
 
  private:
   // The head's length, if that many units are there at all.

@@ -32,14 +32,14 @@ void UnitReaper::Run() {
 // and tells that the members above it are half made too: it goes last.
 void UnitReaper::UndoReservations() {
   for (std::uint32_t unit = shared_.unit_count(); unit-- > 0;) {
-    // acquire: before the look at the head and at the lease.
+    // acquire <- unit.claim: and before the looks at the head and the lease.
     std::uint64_t seen = shared_.unit(unit).load(std::memory_order_acquire);
     const UnitWord word(seen);
     if (word.lease_slot() != dead_.slot) continue;
     if (word.kind() == Kind::kMember) {
       const std::uint32_t distance = word.length_units();
       if (distance == 0 || distance > unit) continue;
-      // acquire: before the look at the lease.
+      // acquire <- unit.claim: and before the look at the lease.
       const UnitWord head(
           shared_.unit(unit - distance).load(std::memory_order_acquire));
       if (head.kind() != Kind::kReserved || head.lease_slot() != dead_.slot) {
@@ -72,14 +72,15 @@ void UnitReaper::ReapUnit(std::uint32_t unit) {
 
 void UnitReaper::ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
                           SharedTables::Word& word, SharedTables::Hint& hint) {
-  // acquire: before the looks at the ring, the unit and the lease.
+  // acquire <- buffer.out: and before the looks at the ring, the unit and the
+  // lease.
   std::uint64_t seen = word.load(std::memory_order_acquire);
   const BufferWord sent(seen);
   if (sent.state() != BufferWord::State::kSent) return;
   if (judge_ != nullptr && judge_(context_, ref, sent)) return;
   // The judgement is about the dead one's send. Were the unit adopted and the
   // buffer sent again meanwhile, "not in the ring" would be yesterday's news.
-  // acquire: before the swap.
+  // acquire <- unit.release: and before the swap.
   if (shared_.unit(unit).load(std::memory_order_acquire) != holder.raw() ||
       !IsStillDead()) {
     return;

@@ -145,6 +145,19 @@ TEST_F(ExtentWordsTest, AnOrphanWhoseBufferIsOutIsFreedByWhoeverBringsItBack) {
   EXPECT_EQ(unit(first).kind(), Kind::kFree);
 }
 
+TEST_F(ExtentWordsTest, AnOrphanBroughtHomeByAProcessThatThenDiedIsFound) {
+  const std::uint32_t first = Make(2);
+  const BufferWord out = BufferWord().Send(1, 2);
+  BufferWordOf(first).store(out.raw());
+  EXPECT_TRUE(words_.MakeOrphan(kOther, first, head_));
+  EXPECT_EQ(words_.FreeReturnedOrphans(kOther), 0U) << "it is out";
+  BufferWordOf(first).store(out.Free().raw());
+  EXPECT_EQ(words_.FreeReturnedOrphans(kOther), 1U);
+  EXPECT_EQ(unit(first).kind(), Kind::kFree);
+  EXPECT_EQ(unit(first + 1).kind(), Kind::kFree);
+  EXPECT_EQ(words_.FreeReturnedOrphans(kOther), 0U);
+}
+
 TEST_F(ExtentWordsTest, OneFreesItWhenOwnerAndBufferGoAtTheSameTime) {
   for (int round = 0; round < 1000; ++round) {
     const std::uint32_t first = Make(2);

@@ -45,9 +45,17 @@ class FakeGroup {
   }
   static constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
-  GroupHeader header_{};
-  std::array<EntryState, kEntries> entries_{};
-  std::array<std::atomic<std::uint64_t>, kSlots> slots_{};
+  // On the heap: a sanitizer's substitute for the stack does not keep to the
+  // alignment of a cache line.
+  struct Memory {
+    GroupHeader header{};
+    std::array<EntryState, kEntries> entries{};
+    std::array<std::atomic<std::uint64_t>, kSlots> slots{};
+  };
+  std::unique_ptr<Memory> memory_ = std::make_unique<Memory>();
+  GroupHeader& header_ = memory_->header;
+  std::array<EntryState, kEntries>& entries_ = memory_->entries;
+  std::array<std::atomic<std::uint64_t>, kSlots>& slots_ = memory_->slots;
 };
 
 }  // namespace zcb::ipc::testing
