@@ -74,9 +74,12 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
   }
   int error = 0;
   // umask may have taken our own permission to open it.
-  ::fchmodat(base_fd, draft.c_str(), 0700, 0);
+  if (::fchmodat(base_fd, draft.c_str(), 0700, 0) != 0) error = errno;
   UniqueFd made = OpenDirectoryAt(base_fd, draft);
-  if (!made.is_open() || !Dress(made.get(), rules, rules.directory_mode())) {
+  if (error != 0) {
+    // Reported below.
+  } else if (!made.is_open() ||
+             !Dress(made.get(), rules, rules.directory_mode())) {
     error = errno;
   } else if (::renameat2(base_fd, draft.c_str(), base_fd, name.c_str(),
                          RENAME_NOREPLACE) != 0 &&

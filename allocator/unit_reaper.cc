@@ -72,7 +72,7 @@ void UnitReaper::ReapUnit(std::uint32_t unit) {
 
 void UnitReaper::ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
                           SharedTables::Word& word, SharedTables::Hint& hint) {
-  // acquire <- buffer.out: and before the looks at the ring, the unit and the
+  // acquire <- buffer.leave: and before the looks at the ring, the unit and the
   // lease.
   std::uint64_t seen = word.load(std::memory_order_acquire);
   const BufferWord sent(seen);

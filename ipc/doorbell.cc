@@ -55,8 +55,11 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
             "cannot make a doorbell (FIFO)"};
   }
   // The umask may have cut the mode of a region shared with a group.
-  fchmodat(region->directory_fd(), path.data(),
-           static_cast<mode_t>(region->file_mode()), 0);
+  if (fchmodat(region->directory_fd(), path.data(),
+               static_cast<mode_t>(region->file_mode()), 0) != 0) {
+    unlinkat(region->directory_fd(), path.data(), 0);
+    return {Status::kNoResources, "cannot set a doorbell's mode"};
+  }
   bell->descriptor_ = OpenFifo(*region, path.data());
   bell->region_ = std::move(region);
   if (bell->descriptor_ < 0) {

@@ -8,82 +8,16 @@
 #include <random>
 
 #include "tests/allocator/allocator_testing.h"
+#include "tests/allocator/mailbox.h"
 
 namespace zcb::alloc {
 namespace {
 
 using testing::Child;
+using testing::Mailbox;
 using testing::Talk;
 
 constexpr std::uint32_t kUnits = 12;
-
-// A toy of a message layer: a slot holds {buffer generation, line + 1}, or 0.
-// It lies in the region's client area, after the leases of the workers.
-class Mailbox {
- public:
-  static constexpr std::uint32_t kSlots = 256;
-  explicit Mailbox(Region& region)
-      : slots_(region.meta<std::atomic<std::uint64_t>>(
-            region.geometry().client_offset)) {
-    EXPECT_TRUE(region.CommitMeta(region.geometry().client_offset,
-                                  (kSlots + 8) * 8).ok());
-  }
-  std::atomic<std::uint64_t>& slot(std::uint32_t i) { return slots_[i]; }
-  std::atomic<std::uint64_t>& lease_of(int worker) {
-    return slots_[kSlots + static_cast<std::uint32_t>(worker)];
-  }
-  static std::uint64_t Value(BufferRef ref, BufferWord word) {
-    return word.generation() << 32 | (ref.line() + 1);
-  }
-  static bool Holds(void* self, BufferRef ref, BufferWord word) {
-    return static_cast<Mailbox*>(self)->slot(word.sequence_low() % kSlots)
-               .load(std::memory_order_acquire) == Value(ref, word);
-  }
-
-  // Leaves the buffer with the caller when the slot is taken.
-  static bool Send(Mailbox& box, Allocator& allocator, BufferRef ref,
-                   std::uint32_t at) {
-    const auto place = allocator.BeginSend(ref);
-    if (!place) return false;
-    const BufferWord word =
-        BufferWord(place->word->load(std::memory_order_relaxed)).Send(0, at);
-    std::uint64_t payload = 0;
-    std::memcpy(&payload, allocator.Pointer(ref), sizeof payload);
-    const std::uint64_t stamp = Value(ref, word);
-    std::memcpy(allocator.Pointer(ref), &stamp, sizeof stamp);
-    place->word->store(word.raw(), std::memory_order_release);
-    allocator.CommitSend(*place);
-    std::uint64_t empty = 0;
-    if (box.slot(at).compare_exchange_strong(empty, Value(ref, word))) {
-      return true;
-    }
-    std::memcpy(allocator.Pointer(ref), &payload, sizeof payload);
-    allocator.CancelSend(*place);
-    return false;
-  }
-
-  // Word first, slot last: whoever is killed in between, the next one goes on.
-  static void Receive(Mailbox& box, Allocator& allocator, std::uint32_t at) {
-    std::uint64_t value = box.slot(at).load(std::memory_order_acquire);
-    if (value == 0) return;
-    const BufferRef ref(static_cast<std::uint32_t>(value) - 1);
-    if (const auto place = allocator.Locate(ref)) {
-      std::uint64_t raw = place->word->load(std::memory_order_acquire);
-      const BufferWord word(raw);
-      std::uint64_t stamp = 0;
-      std::memcpy(&stamp, allocator.Pointer(ref), sizeof stamp);
-      if (word.IsSentAs(0, at) && Value(ref, word) == value &&
-          place->word->compare_exchange_strong(raw, word.Free().raw())) {
-        EXPECT_EQ(stamp, value) << "written to while it was out";
-        allocator.ComeBack(*place);
-      }
-    }
-    box.slot(at).compare_exchange_strong(value, 0);
-  }
-
- private:
-  std::atomic<std::uint64_t>* slots_;
-};
 
 class AllocatorProcessTest : public testing::AllocatorTest {
  protected:

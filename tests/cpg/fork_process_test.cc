@@ -4,6 +4,7 @@
 #include <string>
 #include <thread>
 
+#include "tests/cpg/abandoned_memory.h"
 #include "tests/cpg/client.h"
 #include "tests/support/child_process.h"
 

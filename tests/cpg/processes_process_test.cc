@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "tests/cpg/abandoned_memory.h"
 #include "tests/cpg/client.h"
 #include "tests/support/child_process.h"
 

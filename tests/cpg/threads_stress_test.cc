@@ -17,9 +17,13 @@ using zcb::testing::Gate;
 const RegionOfThisTest region_of_this_test;
 
 TEST(ThreadsStressTest, FinalizeWakesEveryThreadThatWaits) {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 400; ++round) {
     Client client;
     client.Enter("wake");
+    int fd = -1;
+    if (round % 4 != 0) {
+      ASSERT_EQ(cpg_fd_get(client.handle, &fd), CS_OK);
+    }
     std::atomic<int> waiting{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 3; ++i) {
@@ -31,8 +35,8 @@ TEST(ThreadsStressTest, FinalizeWakesEveryThreadThatWaits) {
       });
     }
     while (waiting != 3) std::this_thread::yield();
-    // Some are asleep by now, some are not: all must come back.
-    for (int i = 0; i < round * 20; ++i) std::this_thread::yield();
+    // Some are asleep by now, some are just going to: all must come back.
+    for (int i = 0; i < round % 40; ++i) std::this_thread::yield();
     EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
     for (std::thread& thread : threads) thread.join();
   }
@@ -125,6 +129,39 @@ TEST(ThreadsStressTest, ThreadsThatSendOnOneHandleLoseNothing) {
     const auto sender = static_cast<std::size_t>(message.text[0] - 'a');
     ASSERT_EQ(message.text.substr(1), std::to_string(next[sender]++));
   }
+}
+
+TEST(ThreadsStressTest, SendersMayMeetALeaveAndTheNextJoin) {
+  Client client(CPG_MODEL_ZCB);
+  std::atomic<bool> stop{false};
+  std::atomic<std::size_t> sent{0};
+  std::vector<std::thread> senders;
+  for (int i = 0; i < 2; ++i) {
+    senders.emplace_back([&] {
+      while (!stop) {
+        const cs_error_t error = client.Send("x");
+        if (error == CS_OK) ++sent;
+        EXPECT_TRUE(error == CS_OK || error == CS_ERR_NOT_EXIST ||
+                    error == CS_ERR_TRY_AGAIN)
+            << error;
+        cpg_flow_control_state_t state{};
+        EXPECT_EQ(cpg_flow_control_state_get(client.handle, &state), CS_OK);
+      }
+    });
+  }
+  for (int round = 0; round < 2000; ++round) {
+    cs_error_t joined = CS_ERR_TRY_AGAIN;
+    while (joined == CS_ERR_TRY_AGAIN) joined = client.Join("revolving");
+    ASSERT_EQ(joined, CS_OK);
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    ASSERT_EQ(client.Leave("revolving"), CS_OK);
+    client.DispatchUntil([&] {
+      return client.changes.size() == 2 * static_cast<std::size_t>(round + 1);
+    });
+  }
+  stop = true;
+  for (std::thread& thread : senders) thread.join();
+  EXPECT_EQ(client.messages.size(), sent);
 }
 
 void* DispatchAllOnThisThread(void* client) {

@@ -39,10 +39,12 @@ ZCB_DIR="$work/own" "$demo" "$work/file" >"$work/output" 2>&1 ||
 [[ -d "$work/own" ]] || fail "it removed the user's directory"
 [[ -z "$(find "$work/own" -type f)" ]] || fail "it left files"
 
-# A signal ends it, and everything that it started.
+# A signal ends it, and everything that it started. (A file of its own: what an
+# earlier run wrote must not be taken for a sign that this one has begun.)
+rm "$work/output"
 "$demo" "$work/file" >"$work/output" 2>&1 &
 pid=$!
-until grep -q "pages" "$work/output" || ! kill -0 "$pid" 2>/dev/null; do :; done
+until grep -qs "pages" "$work/output" || ! kill -0 "$pid" 2>/dev/null; do :; done
 kill -TERM "$pid" 2>/dev/null || true
 if wait "$pid"; then
   grep -q "All of it held" "$work/output" || fail "interrupted, but content"

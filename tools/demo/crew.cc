@@ -95,6 +95,14 @@ SignalGuard::~SignalGuard() {
   sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+void SignalGuard::ThrowIfTaken() const {
+  signalfd_siginfo taken;
+  const ssize_t got = read(descriptor_, &taken, sizeof(taken));
+  if (got == static_cast<ssize_t>(sizeof(taken))) {
+    Fail("interrupted by {}", strsignal(static_cast<int>(taken.ssi_signo)));
+  }
+}
+
 Crew::~Crew() {
   for (Worker& worker : workers_) {
     CloseOnce(worker.input);
@@ -162,7 +170,7 @@ Crew::News Crew::Listen(std::uint64_t limit_ns) {
     if (poll(ends.data(), ends.size(), wait_ms) < 0 && errno != EINTR) {
       Fail("poll: {}", std::strerror(errno));
     }
-    if (ends[0].revents != 0) Fail("interrupted");
+    signals_.ThrowIfTaken();
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       if (ends[i + 1].revents == 0) continue;
       News news;

@@ -20,7 +20,9 @@ class SignalGuard {
   ~SignalGuard();
   SignalGuard(const SignalGuard&) = delete;
   SignalGuard& operator=(const SignalGuard&) = delete;
+  // Readable when there was one.
   int descriptor() const { return descriptor_; }
+  void ThrowIfTaken() const;
 
  private:
   int descriptor_ = -1;

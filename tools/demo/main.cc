@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +77,14 @@ void PrintHead(const Screen& screen, const SampleFile& file,
               fmt::format("64 B to 1 MiB, mixed, seed {}", settings.seed));
 }
 
+std::string DescribePages(const Report& region) {
+  return fmt::format(
+      "{} KiB; {:.0f} MiB committed, {:.0f} of them in huge pages; {}",
+      region.page_bytes >> 10,
+      static_cast<double>(region.committed_bytes) / kMiB,
+      static_cast<double>(region.huge_bytes) / kMiB, region.page_kind);
+}
+
 void PrintNotes(const Screen& screen) {
   screen.Note("");
   screen.Note(
@@ -142,7 +151,7 @@ bool RunDemo(const Settings& settings) {
   Observation observation(signals);
   PrintHead(screen, file, settings, sha256);
   screen.Fact("region", workspace.Description());
-  screen.Fact("pages", observation.begin().page_kind);
+  screen.Fact("pages", DescribePages(observation.begin()));
 
   screen.Title("passes");
   const Passes passes = RunPasses(screen, signals, file, settings);
@@ -150,8 +159,10 @@ bool RunDemo(const Settings& settings) {
   screen.Title("views (members)");
   screen.Views(passes.hash);
 
-  screen.Title("checks");
   const Report last = observation.End();
+  screen.Title("region, at the end");
+  screen.Fact("pages", DescribePages(last));
+  screen.Title("checks");
   std::vector<Check> checks = {
       CheckDigests(passes.hash, sha256),   CheckComplete(passes.All()),
       CheckInPlace(passes.All()),          CheckViews(passes.hash),

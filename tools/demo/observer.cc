@@ -36,6 +36,9 @@ class Attached {
     if (error != CS_OK) Fail("cpg_zcb_region_info: error {}", +error);
     Report report;
     report.page_kind = info.page_kind;
+    report.page_bytes = info.page_bytes;
+    report.committed_bytes = info.committed_bytes;
+    report.huge_bytes = info.huge_bytes;
     report.live_buffers = info.live_buffers;
     report.out_buffers = info.out_buffers;
     report.kept_messages = info.kept_messages;

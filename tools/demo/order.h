@@ -67,6 +67,9 @@ struct Report {
 
   // Observer.
   std::string page_kind;
+  std::uint64_t page_bytes = 0;
+  std::uint64_t committed_bytes = 0;
+  std::uint64_t huge_bytes = 0;
   std::uint64_t out_buffers = 0;
   std::uint64_t processes = 0;
 };
@@ -81,6 +84,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Report, kind, why, messages, payload_bytes,
                                    begin_ns, end_ns, waits, sha256, views,
                                    latencies_ns, in_place, map_address,
                                    live_buffers, kept_messages, page_kind,
+                                   page_bytes, committed_bytes, huge_bytes,
                                    out_buffers, processes)
 
 }  // namespace zcb::demo

@@ -69,7 +69,9 @@ std::string Story(const PassResult& pass, const Report& report) {
 
 Screen::Screen()
     : is_terminal_(isatty(STDOUT_FILENO) == 1),
-      has_colour_(is_terminal_ && getenv("NO_COLOR") == nullptr) {}
+      has_colour_(is_terminal_ && getenv("NO_COLOR") == nullptr) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);  // line by line also into a file
+}
 
 std::string Screen::Bold(std::string_view text) const {
   return has_colour_ ? fmt::format("\033[1m{}\033[0m", text)
