@@ -41,8 +41,8 @@ struct RegionLimits {
   // an eighth of the region.
   static constexpr std::uint64_t kDefaultPrefaultBytes = 4 * kUnitBytes;
 };
-static_assert(RegionLimits::kMaxRegionBytes / kLineBytes ==
-              std::uint64_t{1} << 31);
+static_assert(RegionLimits::kMaxRegionBytes / kLineBytes == std::uint64_t{1}
+                                                                << 31);
 static_assert(kGranulesPerUnit == 32, "a unit's free map is one 32-bit word");
 
 }  // namespace zcb::alloc

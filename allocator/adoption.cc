@@ -22,8 +22,8 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
   std::array<GranuleWord, kGranules> words;
   for (std::uint32_t g = 0; g < kGranules; ++g) {
     // acquire <- granule.publish: the slab's words are backed by memory.
-    words[g] = GranuleWord(shared.granule(unit * kGranules + g)
-                               .load(std::memory_order_acquire));
+    words[g] = GranuleWord(
+        shared.granule(unit * kGranules + g).load(std::memory_order_acquire));
   }
   for (std::uint32_t g = 0; g < kGranules; ++g) {
     const SlabShape slab = CheckedShape(words[g], unit * kGranules + g);
@@ -37,10 +37,10 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
     if (!unassigned.IsFree(g, 1)) continue;
     const GranuleWord word = words[g];
     // A part of a slab whose head says nothing, or what an extent left here.
-    const bool is_remnant =
-        !word.is_valid() || word.size_class() == kExtentClass ||
-        (CheckedShape(word, unit * kGranules + g).ok() &&
-         word.granules_to_head() != 0);
+    const bool is_remnant = !word.is_valid() ||
+                            word.size_class() == kExtentClass ||
+                            (CheckedShape(word, unit * kGranules + g).ok() &&
+                             word.granules_to_head() != 0);
     if (is_remnant) stock.free.Give(g, 1);
   }
   return stock;

@@ -16,7 +16,7 @@ constexpr Failure kInherited{Status::kBadHandle,
 
 Allocator::Allocator(std::shared_ptr<Region> region)
     : region_(std::move(region)),
-      supply_(new (std::nothrow) BufferSupply(*region_)) {
+      supply_(new(std::nothrow) BufferSupply(*region_)) {
   if (supply_ == nullptr) return;
   cache_id_ = supply_->caches().id();
   states_ = supply_->tables().states();
@@ -28,8 +28,8 @@ Allocator::Allocator(std::shared_ptr<Region> region)
 Result<std::unique_ptr<Allocator>> Allocator::Create(
     std::shared_ptr<Region> region) {
   if (!region->IsOurs()) return kInherited;
-  std::unique_ptr<Allocator> allocator(
-      new (std::nothrow) Allocator(std::move(region)));
+  std::unique_ptr<Allocator> allocator(new (std::nothrow)
+                                           Allocator(std::move(region)));
   if (allocator == nullptr || allocator->supply_ == nullptr ||
       !allocator->supply_->ok()) {
     return Failure{Status::kNoMemory, "no private memory for the tables"};
@@ -63,8 +63,8 @@ Outcome Allocator::FreeSlow(BufferRef ref) {
   if (!IsLive(ref)) return WhyNotLive(ref);
   const std::uint32_t line = ref.line();
   // relaxed: does not change while a buffer is live
-  const std::uint32_t size_class = ClassOf(
-      codes_[line / kLinesPerGranule].load(std::memory_order_relaxed));
+  const std::uint32_t size_class =
+      ClassOf(codes_[line / kLinesPerGranule].load(std::memory_order_relaxed));
   // relaxed: the buffer is this thread's alone
   states_[line].store(BufferState::kCached, std::memory_order_relaxed);
   if (size_class == kExtentClass) {
@@ -92,9 +92,12 @@ Failure Allocator::WhyNotLive(BufferRef ref) const {
     return wrong("inside a buffer, not at its start");
   }
   switch (states_[line].load(std::memory_order_relaxed)) {
-    case BufferState::kCached: return wrong("already free");
-    case BufferState::kLeaving: return wrong("being sent by another thread");
-    default: return wrong("already sent: no longer this process's");
+    case BufferState::kCached:
+      return wrong("already free");
+    case BufferState::kLeaving:
+      return wrong("being sent by another thread");
+    default:
+      return wrong("already sent: no longer this process's");
   }
 }
 
@@ -121,9 +124,9 @@ Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {
   if (ref.line() >= line_count_) return WhyNotLive(ref);
   BufferState live = BufferState::kLive;
   // relaxed: decides between threads of ours, hands nothing on
-  if (!states_[ref.line()].compare_exchange_strong(
-          live, BufferState::kLeaving, std::memory_order_relaxed,
-          std::memory_order_relaxed)) {
+  if (!states_[ref.line()].compare_exchange_strong(live, BufferState::kLeaving,
+                                                   std::memory_order_relaxed,
+                                                   std::memory_order_relaxed)) {
     return WhyNotLive(ref);
   }
   return *supply_->OwnPlace(ref.line());

@@ -97,9 +97,7 @@ class Allocator {
     return FreeSlow(ref);
   }
 
-  std::byte* Pointer(BufferRef ref) const {
-    return data_ + ref.offset_bytes();
-  }
+  std::byte* Pointer(BufferRef ref) const { return data_ + ref.offset_bytes(); }
   // The reference of a pointer into the data mapping, line-aligned; nullopt
   // for anything else. Does not say that a buffer starts there.
   std::optional<BufferRef> RefOf(const void* pointer) const {

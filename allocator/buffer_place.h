@@ -52,8 +52,8 @@ inline BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
 }
 
 // The buffer of an extent of `units` units whose head is `unit`.
-inline BufferPlace PlaceOfExtent(const SharedTables& shared,
-                                 std::uint32_t unit, std::uint32_t units) {
+inline BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
+                                 std::uint32_t units) {
   const std::uint32_t head = unit * std::uint32_t{kGranulesPerUnit};
   return BufferPlace{BufferRef(head * std::uint32_t{kLinesPerGranule}),
                      std::uint64_t{units} * kUnitBytes,

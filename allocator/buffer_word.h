@@ -49,9 +49,12 @@ class BufferWord {
   constexpr std::uint16_t sequence_low() const {
     return static_cast<std::uint16_t>(SequenceBits::Get(raw_));
   }
-  constexpr std::uint64_t generation() const { return GenerationBits::Get(raw_); }
+  constexpr std::uint64_t generation() const {
+    return GenerationBits::Get(raw_);
+  }
 
-  constexpr bool IsSentAs(std::uint32_t group_slot, std::uint64_t sequence) const {
+  constexpr bool IsSentAs(std::uint32_t group_slot,
+                          std::uint64_t sequence) const {
     return state() == State::kSent && this->group_slot() == group_slot &&
            sequence_low() == (sequence & kSequenceMask);
   }
@@ -61,7 +64,8 @@ class BufferWord {
   }
 
   // A new export: generation + 1.
-  constexpr BufferWord Send(std::uint32_t group_slot, std::uint64_t sequence) const {
+  constexpr BufferWord Send(std::uint32_t group_slot,
+                            std::uint64_t sequence) const {
     return BufferWord(StateBits::Of(std::uint64_t(State::kSent)) |
                       GroupBits::Of(group_slot) | SequenceBits::Of(sequence) |
                       GenerationBits::Of(generation() + 1));
@@ -73,7 +77,9 @@ class BufferWord {
                       GenerationBits::Of(generation() + 1));
   }
   // The same export, changed.
-  constexpr BufferWord Keep() const { return BufferWord(KeptBits::Set(raw_, 1)); }
+  constexpr BufferWord Keep() const {
+    return BufferWord(KeptBits::Set(raw_, 1));
+  }
   constexpr BufferWord Retain() const {
     return BufferWord(StateBits::Of(std::uint64_t(State::kRetained)) |
                       GenerationBits::Of(generation()));

@@ -26,7 +26,8 @@ std::uint32_t Depot::Take(std::uint32_t size_class,
                           std::span<std::uint32_t> out) {
   Shelf& shelf = shelves_[size_class];
   const std::lock_guard lock(shelf.mutex);
-  const auto count = std::min(shelf.count, static_cast<std::uint32_t>(out.size()));
+  const auto count =
+      std::min(shelf.count, static_cast<std::uint32_t>(out.size()));
   shelf.count -= count;
   std::copy_n(shelf.lines + shelf.count, count, out.begin());
   return count;

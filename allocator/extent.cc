@@ -68,8 +68,8 @@ UnitWord ExtentTable::Forget(std::uint32_t unit) {
   const UnitWord head = state.head;
   SetCodes(unit, state.units, kNoCode, kNoCode);
   // release -> slab.retire: the codes are cleared.
-  tables_.state(unit * kLines).store(BufferState::kAway,
-                                     std::memory_order_release);
+  tables_.state(unit * kLines)
+      .store(BufferState::kAway, std::memory_order_release);
   const std::uint32_t last = owned_[--owned_count_];
   owned_[state.position] = last;
   states_[last].position = state.position;
@@ -140,9 +140,9 @@ BufferCounts ExtentTable::Count(std::uint64_t* units) {
   for (std::uint32_t i = 0; i < owned_count_; ++i) {
     *units += states_[owned_[i]].units;
     // relaxed: a statistic
-    const bool is_away = tables_.state(owned_[i] * kLines)
-                             .load(std::memory_order_relaxed) ==
-                         BufferState::kAway;
+    const bool is_away =
+        tables_.state(owned_[i] * kLines).load(std::memory_order_relaxed) ==
+        BufferState::kAway;
     ++(is_away ? counts.away : counts.live);
   }
   return counts;

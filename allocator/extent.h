@@ -54,7 +54,7 @@ class ExtentTable {
   LeaseId lease_;
   PrivateMapping states_memory_;
   PrivateMapping owned_memory_;
-  std::mutex mutex_;  // guards all below; never held over a system call
+  std::mutex mutex_;         // guards all below; never held over a system call
   State* states_ = nullptr;  // by first unit
   std::uint32_t* owned_ = nullptr;
   std::uint32_t owned_count_ = 0;

@@ -19,7 +19,8 @@ bool ExtentWords::ReserveAt(LeaseId lease, std::uint32_t first,
                             std::uint32_t units) {
   for (std::uint32_t i = 0; i < units; ++i) {
     // relaxed: the compare-and-swap checks it
-    std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_relaxed);
+    std::uint64_t seen =
+        shared_.unit(first + i).load(std::memory_order_relaxed);
     // acquire <- unit.release: the last owner has finished with it. relaxed on
     // failure: somebody else's now.
     if (UnitWord(seen).kind() != Kind::kFree ||
@@ -53,15 +54,16 @@ void ExtentWords::Unreserve(LeaseId lease, std::uint32_t first,
                             std::uint32_t units) {
   for (std::uint32_t i = units; i-- > 0;) {
     // relaxed: our own word
-    std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_relaxed);
+    std::uint64_t seen =
+        shared_.unit(first + i).load(std::memory_order_relaxed);
     const UnitWord word(seen);
     if (word.kind() != Kind::kReserved || word.lease_slot() != lease.slot) {
       continue;  // forged, or we were taken for dead
     }
     // release -> unit.release: we have touched nothing that matters.
-    shared_.unit(first + i).compare_exchange_strong(
-        seen, word.Free().raw(), std::memory_order_release,
-        std::memory_order_relaxed);
+    shared_.unit(first + i).compare_exchange_strong(seen, word.Free().raw(),
+                                                    std::memory_order_release,
+                                                    std::memory_order_relaxed);
   }
 }
 
@@ -70,15 +72,15 @@ UnitWord ExtentWords::Complete(LeaseId lease, std::uint32_t first,
   for (std::uint32_t i = units; i-- > 0;) {
     // relaxed: our own words; only a reaper that took us for dead could have
     // changed them, and then the compare-and-swap of the head fails later
-    std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_relaxed);
+    std::uint64_t seen =
+        shared_.unit(first + i).load(std::memory_order_relaxed);
     const UnitWord word(seen);
-    const UnitWord next = i == 0 ? word.ExtentHead(lease, units)
-                                 : word.Member(lease, i);
+    const UnitWord next =
+        i == 0 ? word.ExtentHead(lease, units) : word.Member(lease, i);
     // release -> unit.claim: the head last, so whoever sees it sees a whole
     // extent, its granule word, and its buffer word backed by memory.
     shared_.unit(first + i).compare_exchange_strong(
-        seen, next.raw(), std::memory_order_release,
-        std::memory_order_relaxed);
+        seen, next.raw(), std::memory_order_release, std::memory_order_relaxed);
     if (i == 0) return next;
   }
   return {};
@@ -96,9 +98,9 @@ bool ExtentWords::Free(LeaseId lease, std::uint32_t first, UnitWord head) {
   // acq_rel: acquire <- extent.orphan, release -> unit.release through the
   // members: our last use of the bytes precedes both. relaxed on failure:
   // somebody else frees it.
-  if (!shared_.unit(first).compare_exchange_strong(
-          expected, freeing.raw(), std::memory_order_acq_rel,
-          std::memory_order_relaxed)) {
+  if (!shared_.unit(first).compare_exchange_strong(expected, freeing.raw(),
+                                                   std::memory_order_acq_rel,
+                                                   std::memory_order_relaxed)) {
     return false;
   }
   FinishFreeing(first, freeing);
@@ -114,16 +116,17 @@ void ExtentWords::FinishFreeing(std::uint32_t first, UnitWord freeing) {
   SharedTables::Word& head = shared_.unit(first);
   for (std::uint32_t i = freeing.length_units(); i-- > 1;) {
     // acquire <- unit.claim: and before the look at the head.
-    std::uint64_t seen = shared_.unit(first + i).load(std::memory_order_acquire);
+    std::uint64_t seen =
+        shared_.unit(first + i).load(std::memory_order_acquire);
     // acquire <- unit.release: and before the swap.
     if (head.load(std::memory_order_acquire) != freeing.raw()) return;
     const UnitWord word(seen);
     if (word.kind() != Kind::kMember || word.length_units() != i) continue;
     // acq_rel -> unit.release: whoever claims it next comes after the bytes'
     // last use.
-    shared_.unit(first + i).compare_exchange_strong(
-        seen, word.Free().raw(), std::memory_order_acq_rel,
-        std::memory_order_relaxed);
+    shared_.unit(first + i).compare_exchange_strong(seen, word.Free().raw(),
+                                                    std::memory_order_acq_rel,
+                                                    std::memory_order_relaxed);
   }
   std::uint64_t expected = freeing.raw();
   // release -> unit.release: the head last; its members are free.
@@ -142,9 +145,9 @@ bool ExtentWords::MakeOrphan(LeaseId lease, std::uint32_t first,
   std::uint64_t expected = head.raw();
   // release -> extent.orphan; acquire <- extent.orphan: the other side's look,
   // and with it its Free word. relaxed on failure: not ours to judge.
-  if (!shared_.unit(first).compare_exchange_strong(
-          expected, orphan.raw(), std::memory_order_acq_rel,
-          std::memory_order_relaxed)) {
+  if (!shared_.unit(first).compare_exchange_strong(expected, orphan.raw(),
+                                                   std::memory_order_acq_rel,
+                                                   std::memory_order_relaxed)) {
     return false;
   }
   const std::uint32_t granule = first * std::uint32_t{kGranulesPerUnit};

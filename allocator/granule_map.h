@@ -15,7 +15,9 @@ class GranuleMap {
   static constexpr std::uint32_t kNoRoom = ~std::uint32_t{0};
 
   constexpr GranuleMap() = default;
-  static constexpr GranuleMap AllFree() { return GranuleMap(~std::uint32_t{0}); }
+  static constexpr GranuleMap AllFree() {
+    return GranuleMap(~std::uint32_t{0});
+  }
 
   constexpr bool is_all_free() const { return free_ == ~std::uint32_t{0}; }
   constexpr std::uint32_t free_count() const {
@@ -28,8 +30,9 @@ class GranuleMap {
   constexpr std::uint32_t Find(const SizeClass& cut) const {
     const std::uint32_t starts = StartsOfFree(cut.granules);
     if (cut.is_run()) {
-      return starts == 0 ? kNoRoom
-                         : 31 - static_cast<std::uint32_t>(std::countl_zero(starts));
+      return starts == 0
+                 ? kNoRoom
+                 : 31 - static_cast<std::uint32_t>(std::countl_zero(starts));
     }
     const std::uint32_t aligned = starts & AlignedTo(cut.granules);
     return aligned == 0 ? kNoRoom
@@ -51,8 +54,8 @@ class GranuleMap {
 
   static constexpr std::uint32_t Bits(std::uint32_t first,
                                       std::uint32_t granules) {
-    return static_cast<std::uint32_t>(
-        ((std::uint64_t{1} << granules) - 1) << first);
+    return static_cast<std::uint32_t>(((std::uint64_t{1} << granules) - 1)
+                                      << first);
   }
   static constexpr std::uint32_t AlignedTo(std::uint32_t granules) {
     return granules == 1 ? ~0U : granules == 8 ? 0x01010101U : 1U;

@@ -59,7 +59,7 @@ class Magazine {
   }
 
  private:
-  std::uint32_t head_;   // both only grow, and wrap
+  std::uint32_t head_;  // both only grow, and wrap
   std::uint32_t tail_;
   std::uint32_t limit_;
   std::uint32_t first_;  // of our part of the array

@@ -19,7 +19,8 @@ PrivateTables::PrivateTables(const Geometry& geometry)
 // first, and the word and the code are judged after:
 // - The word must still hold the very same export. A send raises its
 //   generation, also one that is cancelled.
-// - The code must still name a buffer of this class that starts here. Whoever retires a slab
+// - The code must still name a buffer of this class that starts here. Whoever
+// retires a slab
 //   clears the codes before the states; whoever makes one wins each state
 //   before it sets the codes, and leaves to us what he does not win.
 // While it is kJudged the byte is ours alone: makers of slabs leave it, and a

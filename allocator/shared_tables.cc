@@ -17,10 +17,9 @@ Outcome CommitWordsAndHints(Region& region, std::uint64_t words_offset,
 }  // namespace
 
 Outcome SharedTables::CommitGranuleWords(std::uint32_t unit) const {
-  return region_->CommitMeta(
-      region_->geometry().granules_offset +
-          std::uint64_t{unit} * kGranulesPerUnit * 8,
-      kGranulesPerUnit * 8);
+  return region_->CommitMeta(region_->geometry().granules_offset +
+                                 std::uint64_t{unit} * kGranulesPerUnit * 8,
+                             kGranulesPerUnit * 8);
 }
 
 Outcome SharedTables::CommitSlab(const SlabShape& slab) const {
@@ -32,7 +31,8 @@ Outcome SharedTables::CommitSlab(const SlabShape& slab) const {
                    std::uint64_t{slab.head} * kDenseWordsPerGranule, cut.count)
              : CommitWordsAndHints(
                    *region_, g.sparse_words_offset, g.sparse_hints_offset,
-                   std::uint64_t{slab.head} * kSparseWordsPerGranule, cut.count);
+                   std::uint64_t{slab.head} * kSparseWordsPerGranule,
+                   cut.count);
 }
 
 Outcome SharedTables::CommitExtentWord(std::uint32_t head) const {

@@ -84,7 +84,8 @@ constexpr std::uint32_t SizeClassOf(std::uint64_t bytes) {
     // quarter of the power of two. `| 256` makes both one formula.
     const auto exponent =
         static_cast<std::uint32_t>(63 - std::countl_zero(last | 256));
-    return 4 * (exponent - 8) + static_cast<std::uint32_t>(last >> (exponent - 2));
+    return 4 * (exponent - 8) +
+           static_cast<std::uint32_t>(last >> (exponent - 2));
   }
   if (last < kMaxRunBytes) {
     return static_cast<std::uint32_t>(last >> kGranuleShift) + 1 -

@@ -183,8 +183,7 @@ std::uint32_t SlabTable::ScanHints(ClassState& state, const SlabShape& slab) {
   for (std::uint32_t i = 0; i < cut.count; i += kHintsPerWord) {
     std::uint64_t eight = LoadEightHints(hints + i);
     while (eight != 0) {
-      const auto byte =
-          static_cast<std::uint32_t>(std::countr_zero(eight)) / 8;
+      const auto byte = static_cast<std::uint32_t>(std::countr_zero(eight)) / 8;
       eight &= ~(std::uint64_t{0xff} << (byte * 8));
       const std::uint32_t index = i + byte;
       if (index >= cut.count) break;
@@ -226,8 +225,8 @@ void SlabTable::ScanFromCursor(ClassState& state, std::uint32_t size_class,
   const std::uint32_t lines_per_slab =
       (kSizeClasses[size_class].count + 63) / 64;
   const std::uint32_t start = state.cursor;
-  for (std::uint32_t found = 0, lines = 0;
-       found < wanted && lines < hint_lines; lines += lines_per_slab) {
+  for (std::uint32_t found = 0, lines = 0; found < wanted && lines < hint_lines;
+       lines += lines_per_slab) {
     found += ScanHints(state, {size_class, state.cursor});
     state.cursor = slabs_[state.cursor].next;
     if (state.cursor == start) break;
@@ -334,10 +333,16 @@ BufferCounts SlabTable::Count(std::uint32_t size_class) {
       // relaxed: a statistic
       switch (tables_.state(slab.first_line() + i * cut.lines)
                   .load(std::memory_order_relaxed)) {
-        case BufferState::kCached: ++counts.cached; break;
+        case BufferState::kCached:
+          ++counts.cached;
+          break;
         case BufferState::kLive:
-        case BufferState::kLeaving: ++counts.live; break;
-        default: ++counts.away; break;
+        case BufferState::kLeaving:
+          ++counts.live;
+          break;
+        default:
+          ++counts.away;
+          break;
       }
     }
     head = slabs_[head].next;

@@ -80,9 +80,10 @@ class SlabTable {
   using Link = std::uint32_t Slab::*;
 
   // All with the class's lock held.
-  void Insert(std::uint32_t& first, std::uint32_t head, Link next, Link previous,
-              bool at_front);
-  void Unlink(std::uint32_t& first, std::uint32_t head, Link next, Link previous);
+  void Insert(std::uint32_t& first, std::uint32_t head, Link next,
+              Link previous, bool at_front);
+  void Unlink(std::uint32_t& first, std::uint32_t head, Link next,
+              Link previous);
   void Register(const SlabShape& slab);
   void PutOne(ClassState& state, const SlabShape& slab, std::uint32_t index);
   std::uint32_t TakeMapped(ClassState& state, std::uint32_t size_class,

@@ -51,8 +51,8 @@ struct Failure {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}              // NOLINT
-  Result(Failure failure) : failure_(failure) {}             // NOLINT
+  Result(T value) : value_(std::move(value)) {}   // NOLINT
+  Result(Failure failure) : failure_(failure) {}  // NOLINT
   Result(Status status, const char* reason) : failure_{status, reason} {}
 
   bool ok() const { return value_.has_value(); }
@@ -80,7 +80,7 @@ class [[nodiscard]] Result {
 class [[nodiscard]] Outcome {
  public:
   Outcome() = default;
-  Outcome(Failure failure) : failure_(failure) {}            // NOLINT
+  Outcome(Failure failure) : failure_(failure) {}  // NOLINT
   Outcome(Status status, const char* reason) : failure_{status, reason} {}
   bool ok() const { return failure_.status == Status::kOk; }
   explicit operator bool() const { return ok(); }

@@ -169,7 +169,7 @@ ThreadCache* ThreadCacheSet::FindOrMake() {
   memory.Leak();
   for (std::uint32_t c = 0; c < kClassCount; ++c) {
     cache->OfClass(c).Init(kMagazineLayout.first[CodeOf(c)],
-                                     MagazineLimits::Of(c));
+                           MagazineLimits::Of(c));
   }
   cache->owner_id = id_;
   cache->next_of_thread = thread_cache_anchor.first;

@@ -39,8 +39,9 @@ struct ThreadCacheAnchor {
 };
 static_assert(sizeof(ThreadCacheAnchor) <= 48, "static TLS is scarce");
 
-[[gnu::tls_model("initial-exec")]] extern constinit thread_local
-    ThreadCacheAnchor thread_cache_anchor;
+[[gnu::tls_model(
+    "initial-exec")]] extern constinit thread_local ThreadCacheAnchor
+    thread_cache_anchor;
 
 // All caches of one allocator.
 //

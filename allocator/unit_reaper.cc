@@ -15,7 +15,8 @@ constexpr std::uint32_t kGranules = kGranulesPerUnit;
 bool UnitReaper::IsStillDead() const {
   // acquire <- lease.death, lease.free: orders this look before the swap that
   // follows it.
-  return LeaseWord(shared_.region().lease_word(dead_.slot)
+  return LeaseWord(shared_.region()
+                       .lease_word(dead_.slot)
                        .load(std::memory_order_acquire))
       .IsDead(dead_.generation);
 }

@@ -32,8 +32,12 @@ class UnitReaper {
 
   UnitReaper(const SharedTables& shared, LeaseId self, LeaseId dead,
              SentJudge judge, void* context)
-      : shared_(shared), extents_(shared), self_(self), dead_(dead),
-        judge_(judge), context_(context) {}
+      : shared_(shared),
+        extents_(shared),
+        self_(self),
+        dead_(dead),
+        judge_(judge),
+        context_(context) {}
 
   void Run();
 

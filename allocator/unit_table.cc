@@ -62,26 +62,28 @@ std::optional<ClaimedUnit> UnitTable::TryClaim(std::uint32_t unit,
   // release -> unit.claim: the granule words are backed by memory.
   // acquire <- unit.release: the last owner has finished with it all.
   // relaxed on failure: somebody else's now.
-  if (!shared_.unit(unit).compare_exchange_strong(
-          expected, ours.raw(), std::memory_order_acq_rel,
-          std::memory_order_relaxed)) {
+  if (!shared_.unit(unit).compare_exchange_strong(expected, ours.raw(),
+                                                  std::memory_order_acq_rel,
+                                                  std::memory_order_relaxed)) {
     return std::nullopt;
   }
-  return ClaimedUnit{unit, ours,
-                     seen.kind() == UnitWord::Kind::kAbandoned};
+  return ClaimedUnit{unit, ours, seen.kind() == UnitWord::Kind::kAbandoned};
 }
 
 Result<ClaimedUnit> UnitTable::Claim(Want want) {
-  constexpr Failure kFull{Status::kNoMemory, "every unit of the region is in use"};
-  const auto* const committed = shared_.region().meta<std::atomic<std::uint8_t>>(
-      shared_.region().geometry().committed_offset);
+  constexpr Failure kFull{Status::kNoMemory,
+                          "every unit of the region is in use"};
+  const auto* const committed =
+      shared_.region().meta<std::atomic<std::uint8_t>>(
+          shared_.region().geometry().committed_offset);
   for (int pass = 0; pass < kClaimPasses; ++pass) {
     // In order of preference; the lowest index of each.
     enum : std::size_t { kAbandoned, kCommitted, kHole, kNothing };
     std::size_t best = kNothing;
     std::uint32_t best_unit = 0;
     UnitWord best_word;
-    for (std::uint32_t i = 0; i < shared_.unit_count() && best != kAbandoned; ++i) {
+    for (std::uint32_t i = 0; i < shared_.unit_count() && best != kAbandoned;
+         ++i) {
       // relaxed: only looks for a candidate
       const UnitWord word(shared_.unit(i).load(std::memory_order_relaxed));
       std::size_t rank = kNothing;
@@ -107,8 +109,8 @@ Result<ClaimedUnit> UnitTable::Claim(Want want) {
     // Also for an adopted one: its owner may have died before this step.
     if (const Outcome backed = shared_.region().CommitUnits(unit->index, 1);
         !backed) {
-      const UnitWord back = unit->was_abandoned ? unit->word.Abandon()
-                                                : unit->word.Free();
+      const UnitWord back =
+          unit->was_abandoned ? unit->word.Abandon() : unit->word.Free();
       std::uint64_t expected = unit->word.raw();
       // release -> unit.release: we have touched nothing.
       shared_.unit(unit->index)
@@ -180,8 +182,8 @@ void UnitTable::LeaveAll() {
   while (owned_count_ > 0) {
     const std::uint32_t unit = owned_[owned_count_ - 1];
     const State& state = states_[unit];
-    Remove(unit, state.free.is_all_free() ? state.word.Free()
-                                          : state.word.Abandon());
+    Remove(unit,
+           state.free.is_all_free() ? state.word.Free() : state.word.Abandon());
   }
   spare_count_ = 0;
 }

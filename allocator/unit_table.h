@@ -19,8 +19,8 @@ namespace zcb::alloc {
 // it yet: Insert() or Abandon() comes next.
 struct ClaimedUnit {
   std::uint32_t index = 0;
-  UnitWord word;              // Owned, exactly as it stands
-  bool was_abandoned = false; // full of somebody's slabs: see adoption.h
+  UnitWord word;               // Owned, exactly as it stands
+  bool was_abandoned = false;  // full of somebody's slabs: see adoption.h
 };
 
 // Thread-safe. Granules are taken from the fullest unit that has room, so that

@@ -16,11 +16,11 @@ namespace zcb::alloc {
 // kFree       0                           any claimer
 // kReserved   units of the extent         the claimer; the reaper of `slot`
 // kOwned      lease generation, low bits  the owner; the reaper of `slot`
-// kExtentHead units of the extent         the owner (free); the reaper of `slot`
-// kMember     units from here to the head whoever frees or rolls the head
-// kFreeing    units of the extent         that process; the reaper of `slot`
-// kAbandoned  0                           any adopter
-// kOrphanHead units of the extent         whoever turned its buffer word Free
+// kExtentHead units of the extent         the owner (free); the reaper of
+// `slot` kMember     units from here to the head whoever frees or rolls the
+// head kFreeing    units of the extent         that process; the reaper of
+// `slot` kAbandoned  0                           any adopter kOrphanHead units
+// of the extent         whoever turned its buffer word Free
 //
 // An orphan is an extent whose owner has gone while the buffer was out: it
 // names no lease, because the slot may belong to somebody else by now.
@@ -69,7 +69,9 @@ class UnitWord {
     return Make(Kind::kOwned, lease.slot, lease.generation & kMaxLength,
                 epoch() + 1);
   }
-  constexpr UnitWord Free() const { return Make(Kind::kFree, 0, 0, epoch() + 1); }
+  constexpr UnitWord Free() const {
+    return Make(Kind::kFree, 0, 0, epoch() + 1);
+  }
   constexpr UnitWord Abandon() const {
     return Make(Kind::kAbandoned, 0, 0, epoch() + 1);
   }

@@ -65,8 +65,8 @@ class AllocatorKillTest : public testing::AllocatorTest {
     if (!own) ::_exit(2);
     const auto mine = testing::MakeAllocator(*own);
     Mailbox box(**own);
-    box.lease_of(0).store(
-        std::uint64_t{(*own)->lease().generation} << 16 | (*own)->lease().slot);
+    box.lease_of(0).store(std::uint64_t{(*own)->lease().generation} << 16 |
+                          (*own)->lease().slot);
     ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     ::raise(SIGSTOP);
     Live(box, *mine);

@@ -31,8 +31,8 @@ class AllocatorProcessTest : public testing::AllocatorTest {
     ASSERT_TRUE(own.ok()) << own.reason();
     const auto mine = testing::MakeAllocator(*own);
     Mailbox box(**own);
-    box.lease_of(worker).store(
-        std::uint64_t{(*own)->lease().generation} << 16 | (*own)->lease().slot);
+    box.lease_of(worker).store(std::uint64_t{(*own)->lease().generation} << 16 |
+                               (*own)->lease().slot);
     testing::Random random(seed);
     struct Live {
       BufferRef ref;
@@ -58,7 +58,8 @@ class AllocatorProcessTest : public testing::AllocatorTest {
       } else if (dice < 60) {
         Mailbox::Receive(box, *mine, random.Below(Mailbox::kSlots));
       } else if (!live.empty()) {
-        std::swap(live[random.Below(static_cast<std::uint32_t>(live.size()))], live.back());
+        std::swap(live[random.Below(static_cast<std::uint32_t>(live.size()))],
+                  live.back());
         std::uint64_t stamp = 0;
         std::memcpy(&stamp, mine->Pointer(live.back().ref), sizeof stamp);
         ASSERT_EQ(stamp, live.back().stamp) << "somebody else wrote there";

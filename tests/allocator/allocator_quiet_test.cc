@@ -11,9 +11,10 @@ class AllocatorQuietTest : public testing::AllocatorTest {
  protected:
   // Any load or store of a shared word in between ends the test by a signal.
   void Hide(bool hidden) {
-    ASSERT_EQ(::mprotect(region()->meta<void>(0), region()->geometry().meta_bytes,
-                         hidden ? PROT_NONE : PROT_READ | PROT_WRITE),
-              0);
+    ASSERT_EQ(
+        ::mprotect(region()->meta<void>(0), region()->geometry().meta_bytes,
+                   hidden ? PROT_NONE : PROT_READ | PROT_WRITE),
+        0);
   }
 };
 

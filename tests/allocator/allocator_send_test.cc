@@ -122,7 +122,8 @@ TEST_F(AllocatorSendTest, ForgedHintsForBuffersInUseDoNotDoubleThem) {
   FreeAll(all);
 }
 
-TEST_F(AllocatorSendTest, AHintThatIsLateFindsTheBufferInItsNextLifeHarmlessly) {
+TEST_F(AllocatorSendTest,
+       AHintThatIsLateFindsTheBufferInItsNextLifeHarmlessly) {
   const BufferRef ref = MustAlloc(30'000);
   const BufferPlace place = Send(ref);
   TurnFree(place);

@@ -56,7 +56,8 @@ class AllocatorStressTest : public testing::AllocatorTest {
     // Whatever the sender wrote is here.
     doubles_ += allocator().Pointer(message.place.ref)[0] != std::byte{0x5a};
     Drop(message.place.ref, message.bytes);
-    std::uint64_t expected = message.place.word->load(std::memory_order_acquire);
+    std::uint64_t expected =
+        message.place.word->load(std::memory_order_acquire);
     message.place.word->compare_exchange_strong(
         expected, BufferWord(expected).Free().raw(), std::memory_order_acq_rel,
         std::memory_order_relaxed);
@@ -103,7 +104,8 @@ void AllocatorStressTest::Run(std::uint32_t seed) {
         continue;
       }
       if (mine.empty()) continue;
-      std::swap(mine[random.Below(static_cast<std::uint32_t>(mine.size()))], mine.back());
+      std::swap(mine[random.Below(static_cast<std::uint32_t>(mine.size()))],
+                mine.back());
       const auto [ref, bytes] = mine.back();
       mine.pop_back();
       if (dice < 65) {
@@ -130,8 +132,9 @@ void AllocatorStressTest::Run(std::uint32_t seed) {
     } else if (dice == 98 && step % 16 == 0) {
       allocator().Stats();
     } else if (dice == 99 && !mine.empty()) {  // a late hint, or a forged one
-      allocator().Locate(mine.back().first)->hint->store(
-          1, std::memory_order_release);
+      allocator()
+          .Locate(mine.back().first)
+          ->hint->store(1, std::memory_order_release);
     }
   }
   for (const auto& [ref, bytes] : mine) {

@@ -104,9 +104,11 @@ TEST_F(AllocatorBasicTest, PointersAndReferencesNameTheSamePlaces) {
   EXPECT_FALSE(allocator().RefOf(&ref));
   EXPECT_FALSE(allocator().RefOf(nullptr));
   EXPECT_FALSE(allocator().RefOf(region()->data() - 64));
-  EXPECT_STREQ(allocator().CheckPointer(
-                   region()->data() + region()->geometry().region_bytes).reason(),
-               "outside the region");
+  EXPECT_STREQ(
+      allocator()
+          .CheckPointer(region()->data() + region()->geometry().region_bytes)
+          .reason(),
+      "outside the region");
   MustFree(ref);
 }
 

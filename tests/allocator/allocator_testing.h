@@ -32,7 +32,8 @@ inline std::shared_ptr<Region> OpenRegion(const TempDirectory& directory,
   return *region;
 }
 
-inline std::unique_ptr<Allocator> MakeAllocator(std::shared_ptr<Region> region) {
+inline std::unique_ptr<Allocator> MakeAllocator(
+    std::shared_ptr<Region> region) {
   auto allocator = Allocator::Create(std::move(region));
   if (!allocator) {
     ADD_FAILURE() << allocator.reason();

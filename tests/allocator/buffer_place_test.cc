@@ -22,8 +22,8 @@ TEST(CheckedShapeTest, AcceptsExactlyWhatAnOwnerWouldWrite) {
                           place - back + cut.granules <= kGranules &&
                           (place - back) % step == 0;
         const std::uint32_t granule = 5 * kGranules + place;
-        const SlabShape slab = CheckedShape(
-            GranuleWord::Make(c, back, cut.granules), granule);
+        const SlabShape slab =
+            CheckedShape(GranuleWord::Make(c, back, cut.granules), granule);
         ASSERT_EQ(slab.ok(), fits) << c << ' ' << place << ' ' << back;
         if (fits) {
           EXPECT_EQ(slab.head, granule - back);
@@ -90,16 +90,14 @@ TEST_F(LocateTest, WhateverTheGranuleWordsHoldAPlaceLiesInsideTheTables) {
   const auto* const meta = region()->meta<std::byte>(0);
   const std::uint64_t meta_bytes = region()->geometry().meta_bytes;
   for (int round = 0; round < 200000; ++round) {
-    const std::uint32_t granule =
-        ref.unit() * kGranules + Below(kGranules);
+    const std::uint32_t granule = ref.unit() * kGranules + Below(kGranules);
     const std::uint64_t raw =
         round % 2 == 0
             ? std::uint64_t{random()} << 32 | random()
             : GranuleWord::Make(Below(73), Below(32), Below(34)).raw();
     shared().granule(granule).store(raw, std::memory_order_relaxed);
-    const auto place =
-        Locate(granule * std::uint32_t{kLinesPerGranule} +
-               Below(std::uint32_t{kLinesPerGranule}));
+    const auto place = Locate(granule * std::uint32_t{kLinesPerGranule} +
+                              Below(std::uint32_t{kLinesPerGranule}));
     if (!place) continue;
     const auto word = reinterpret_cast<std::byte*>(place->word) - meta;
     const auto hint = reinterpret_cast<std::byte*>(place->hint) - meta;
@@ -116,8 +114,9 @@ TEST_F(LocateTest, AForgedExtentLengthIsRefused) {
   const BufferRef ref = MustAlloc(kUnitBytes);
   const UnitWord head = unit(ref.unit());
   for (const std::uint32_t units : {0U, 2U, 100U, UnitWord::kMaxLength}) {
-    shared().unit(ref.unit()).store(
-        UnitWord(head).ExtentHead({1, 1}, units).raw());
+    shared()
+        .unit(ref.unit())
+        .store(UnitWord(head).ExtentHead({1, 1}, units).raw());
     EXPECT_FALSE(Locate(ref.line())) << units;
   }
   shared().unit(ref.unit()).store(head.raw());

@@ -21,8 +21,9 @@ class Mailbox {
   explicit Mailbox(Region& region)
       : slots_(region.meta<std::atomic<std::uint64_t>>(
             region.geometry().client_offset)) {
-    EXPECT_TRUE(region.CommitMeta(region.geometry().client_offset,
-                                  (kSlots + 8) * 8).ok());
+    EXPECT_TRUE(
+        region.CommitMeta(region.geometry().client_offset, (kSlots + 8) * 8)
+            .ok());
   }
   std::atomic<std::uint64_t>& slot(std::uint32_t i) { return slots_[i]; }
   std::atomic<std::uint64_t>& lease_of(int worker) {
@@ -32,7 +33,8 @@ class Mailbox {
     return word.generation() << 32 | (ref.line() + 1);
   }
   static bool Holds(void* self, BufferRef ref, BufferWord word) {
-    return static_cast<Mailbox*>(self)->slot(word.sequence_low() % kSlots)
+    return static_cast<Mailbox*>(self)
+               ->slot(word.sequence_low() % kSlots)
                .load(std::memory_order_acquire) == Value(ref, word);
   }
 

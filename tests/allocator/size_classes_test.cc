@@ -47,7 +47,8 @@ TEST(SizeClassesTest, FragmentationStaysWithinThePromisedBounds) {
     ASSERT_LE(lost * 5, got) << bytes;
     sum += static_cast<double>(lost) / static_cast<double>(bytes);
   }
-  EXPECT_LE(sum / (kMaxSlabBufferBytes - 256), 0.09) << "of the bytes asked for";
+  EXPECT_LE(sum / (kMaxSlabBufferBytes - 256), 0.09)
+      << "of the bytes asked for";
 }
 
 TEST(SizeClassesTest, SlabsAreWholeGranulesAndWasteAtMostAnEighth) {
@@ -79,7 +80,8 @@ TEST(SizeClassesTest, EverySlabHasRoomForItsWords) {
 TEST(SizeClassesTest, TheReciprocalDividesExactlyForEveryLineOfEverySlab) {
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
     const SizeClass& cut = kSizeClasses[c];
-    for (std::uint32_t line = 0; line < cut.granules * kLinesPerGranule; ++line) {
+    for (std::uint32_t line = 0; line < cut.granules * kLinesPerGranule;
+         ++line) {
       ASSERT_EQ(IndexInSlab(cut, line), line / cut.lines) << c << ' ' << line;
     }
   }
@@ -88,7 +90,8 @@ TEST(SizeClassesTest, TheReciprocalDividesExactlyForEveryLineOfEverySlab) {
 TEST(SizeClassesTest, ExtentsAreRoundedUpToWholeUnits) {
   EXPECT_EQ(ExtentUnits(kUnitBytes), 1U);
   EXPECT_EQ(ExtentUnits(kUnitBytes + 1), 2U);
-  EXPECT_EQ(ExtentUnits(~std::uint64_t{0}), (~std::uint64_t{0} >> kUnitShift) + 1);
+  EXPECT_EQ(ExtentUnits(~std::uint64_t{0}),
+            (~std::uint64_t{0} >> kUnitShift) + 1);
 }
 
 }  // namespace

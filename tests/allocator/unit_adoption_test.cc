@@ -32,7 +32,8 @@ class UnitAdoptionTest : public testing::AllocatorTest {
   std::size_t filled_ = 0;
 };
 
-TEST_F(UnitAdoptionTest, TheAdopterGetsTheFreeBuffersAndTheOthersAsTheyComeBack) {
+TEST_F(UnitAdoptionTest,
+       TheAdopterGetsTheFreeBuffersAndTheOthersAsTheyComeBack) {
   for (const std::uint64_t bytes :
        {std::uint64_t{64}, std::uint64_t{1000}, std::uint64_t{40'000},
         std::uint64_t{250'000}, 8 * kGranuleBytes}) {
@@ -94,8 +95,9 @@ TEST_F(UnitAdoptionTest, HalfWrittenSlabsAreMendedOrFree) {
   for (std::uint32_t g = 1; g < 5; ++g) shared().granule(head + g).store(0);
   // Half-dissolved slab next to it: no head any more.
   for (std::uint32_t g = 1; g < 8; ++g) {
-    shared().granule(head + 8 + g).store(
-        GranuleWord::Make(SizeClassOf(40'000), g, 8).raw());
+    shared()
+        .granule(head + 8 + g)
+        .store(GranuleWord::Make(SizeClassOf(40'000), g, 8).raw());
   }
   NewAllocator();
   const std::vector<BufferRef> all = AllocAll(40'000);
@@ -114,8 +116,8 @@ TEST_F(UnitAdoptionTest, GranulesWithNonsenseAreLeftAlone) {
   const auto Scribble = [&](std::uint32_t g, GranuleWord word) {
     shared().granule(unit_granule + g).store(word.raw());
   };
-  Scribble(9, GranuleWord::Make(200, 0, 1));              // no such class
-  Scribble(11, GranuleWord::Make(5, 0, 7));               // wrong span
+  Scribble(9, GranuleWord::Make(200, 0, 1));                   // no such class
+  Scribble(11, GranuleWord::Make(5, 0, 7));                    // wrong span
   Scribble(13, GranuleWord::Make(SizeClassOf(40'000), 0, 8));  // misplaced
   Scribble(30, GranuleWord::Make(SizeClassOf(8 * kGranuleBytes), 0, 8));
   NewAllocator();
@@ -134,8 +136,9 @@ TEST_F(UnitAdoptionTest, OfTwoHeadsThatOverlapTheFirstCounts) {
   const BufferRef first = MustAlloc(8 * kGranuleBytes);
   Send(first);
   EndAllocator();
-  shared().granule(first.granule() + 2).store(
-      GranuleWord::Make(SizeClassOf(6 * kGranuleBytes), 0, 6).raw());
+  shared()
+      .granule(first.granule() + 2)
+      .store(GranuleWord::Make(SizeClassOf(6 * kGranuleBytes), 0, 6).raw());
   NewAllocator();
   for (const BufferRef ref : AllocAll(64)) {
     ASSERT_FALSE(ref.granule() >= first.granule() &&

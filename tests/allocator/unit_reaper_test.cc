@@ -26,7 +26,8 @@ class UnitReaperTest : public testing::AllocatorTest {
   void Reap() { allocator().ReapUnits(kDead, judge_, &published_); }
 
   // A unit full of buffers that the dead one owned; some of them are out.
-  std::vector<BufferPlace> DeadUnit(std::uint64_t bytes, std::size_t out_count) {
+  std::vector<BufferPlace> DeadUnit(std::uint64_t bytes,
+                                    std::size_t out_count) {
     std::vector<BufferPlace> out;
     for (std::size_t i = 0; i < out_count; ++i) {
       out.push_back(Send(MustAlloc(bytes), i));
@@ -112,9 +113,8 @@ TEST_F(UnitReaperTest, NothingChangesOnceTheLeaseIsSomebodyElses) {
   const std::vector<BufferPlace> out = DeadUnit(1000, 3);
   Set(5, UnitWord().Reserve(kDead, 2));
   Set(6, UnitWord().Reserve(kDead, 2));
-  for (const LeaseWord later :
-       {Died().Release(), Died().Release().Attach(99),
-        Died().Release().Attach(99).Die()}) {
+  for (const LeaseWord later : {Died().Release(), Died().Release().Attach(99),
+                                Died().Release().Attach(99).Die()}) {
     SetLease(later);
     const UnitWord before = unit(out[0].ref.unit());
     Reap();
@@ -213,7 +213,8 @@ TEST_F(UnitReaperTest, AnExtentThatComesBackBeforeTheReaperIsFreedByTheReaper) {
 
 TEST_F(UnitReaperTest, NonsenseInUnitWordsHurtsNobody) {
   for (std::uint32_t kind = 0; kind < 8; ++kind) {
-    for (const std::uint32_t length : {0U, 1U, 7U, 500U, UnitWord::kMaxLength}) {
+    for (const std::uint32_t length :
+         {0U, 1U, 7U, 500U, UnitWord::kMaxLength}) {
       for (std::uint32_t u = 0; u < shared().unit_count(); ++u) {
         Set(u, UnitWord(std::uint64_t{kind} | std::uint64_t{length} << 3 |
                         std::uint64_t{kDead.slot} << 20));

@@ -205,8 +205,7 @@ TEST(MemberProcessTest, BufferMarkedAsSentButNotPublishedComesBack) {
     const auto place = allocator.BeginSend(*allocator.Alloc(1000));
     const alloc::BufferWord home(place->word->load(std::memory_order_relaxed));
     place->word->store(
-        home.Send((*group)->group_slot(), (*group)->header().tail.load())
-            .raw(),
+        home.Send((*group)->group_slot(), (*group)->header().tail.load()).raw(),
         std::memory_order_release);
     allocator.CommitSend(*place);
     marked.Signal();

@@ -174,7 +174,9 @@ TEST_F(MemberTest, EverythingReadComesBackToTheAllocator) {
 
 // Its publisher died before it applied it, and nobody else was there to read.
 TEST_F(MemberTest, JoinReclaimedBeforeAnybodyReadItIsInTheNextView) {
-  { const Joined maker = JoinGroup(*attachment_, "g"); }
+  {
+    const Joined maker = JoinGroup(*attachment_, "g");
+  }
   const auto found = attachment_->directory().Find(Named("g"));
   ASSERT_TRUE(found.ok() && found->has_value());
   const GroupView& group = **found;
