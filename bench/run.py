@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Builds and runs the benchmarks, prints tables, and writes one JSON file.
+
+    tools/dev bench [SUITE] [--quick]
+
+README.md in this directory says what is timed and how to read the figures.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+from report import alloc, environment, pairs
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench-results"
+SUITES = {"alloc": alloc.run, "latency": pairs.latency, "stream": pairs.stream}
+
+
+def bazel(*arguments):
+    startup = []
+    if os.environ.get("ZCB_OUTPUT_BASE"):
+        startup = ["--output_base=" + os.environ["ZCB_OUTPUT_BASE"]]
+    return ["bazel", *startup, *arguments]
+
+
+def build():
+    """Builds everything optimized; returns the directory of the programs."""
+    targets = ["//bench:" + name for name in alloc.PROGRAMS + pairs.PROGRAMS]
+    subprocess.run(bazel("build", "--config=opt", *targets), cwd=ROOT,
+                   check=True)
+    info = subprocess.run(bazel("info", "--config=opt", "bazel-bin"), cwd=ROOT,
+                          check=True, stdout=subprocess.PIPE, text=True)
+    return pathlib.Path(info.stdout.strip()) / "bench"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description="Runs zcb's benchmarks next to those of its peers.")
+    parser.add_argument("suite", nargs="?", default="all",
+                        choices=["all", *SUITES])
+    parser.add_argument("--quick", action="store_true",
+                        help="few rounds and sizes: does it still run?")
+    parser.add_argument("--rounds", type=int, default=0,
+                        help="how often everything is measured; 0: by suite")
+    parser.add_argument("--cpus", default="0,1",
+                        help="the two CPUs to use (default 0,1)")
+    parser.add_argument("--programs", type=pathlib.Path,
+                        help="directory of built programs; nothing is built")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    suites = list(SUITES) if options.suite == "all" else [options.suite]
+    programs = options.programs or build()
+    results = {"environment": environment.describe(ROOT), "suites": {}}
+    environment.show(results["environment"])
+    with tempfile.TemporaryDirectory(prefix="zcb-bench-",
+                                     dir="/dev/shm") as region:
+        # One place for all regions, so that nothing can be left behind.
+        os.environ["ZCB_DIR"] = region
+        for suite in suites:
+            print(f"\n== {suite} ==", flush=True)
+            results["suites"][suite] = SUITES[suite](programs, options)
+    results["environment"]["load_at_end"] = os.getloadavg()
+    RESULTS.mkdir(exist_ok=True)
+    name = "{}-{}.json".format(
+        results["environment"]["date"].replace(":", ""), options.suite)
+    (RESULTS / name).write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\nwritten: bench-results/{name}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"bench: failed: {' '.join(map(str, error.cmd))}")
+    except KeyboardInterrupt:
+        sys.exit("bench: interrupted")
