@@ -38,18 +38,18 @@ cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group) {
   });
 }
 
-cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
+cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* group,
                               struct cpg_address* member_list,
                               int* member_list_entries) {
   return Guarded([&] {
-    if (groupName == nullptr) return CS_ERR_INVALID_PARAM;
-    if (groupName->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
+    if (group == nullptr) return CS_ERR_INVALID_PARAM;
+    if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
     if (member_list == nullptr || member_list_entries == nullptr) {
       return CS_ERR_INVALID_PARAM;
     }
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
-    const auto members = pin->attachment().MembersOf(ToGroupName(*groupName));
+    const auto members = pin->attachment().MembersOf(ToGroupName(*group));
     if (!members) return ToCsError(members.status());
     // How long the caller's array is, nobody tells us: programs pass an
     // uninitialized count.

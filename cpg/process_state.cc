@@ -15,8 +15,8 @@ namespace {
 // frames, and the copy is asked to set registers whose sizes it learns only
 // when it walks a stack itself: let it take one step now.
 void PrepareUnwinder() {
-  _Unwind_Backtrace(
-      [](_Unwind_Context*, void*) { return _URC_END_OF_STACK; }, nullptr);
+  _Unwind_Backtrace([](_Unwind_Context*, void*) { return _URC_END_OF_STACK; },
+                    nullptr);
 }
 
 }  // namespace
