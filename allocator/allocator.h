@@ -156,7 +156,10 @@ class Allocator {
 
   // Called before exhaustion is reported, and when a free hint was missed: the
   // layer above reclaims its rings here. True: try again. Set once.
-  using PressureHook = bool (*)(void* context);
+  // `last_resort` false: before a unit is claimed, often: only what is quick
+  // and makes no system call. True: before kNoMemory: everything, the dead
+  // included.
+  using PressureHook = bool (*)(void* context, bool last_resort);
   void SetPressureHook(PressureHook hook, void* context);
 
   // Takes back what others freed: all hints of our slabs. Slow path; also lets

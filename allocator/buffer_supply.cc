@@ -54,10 +54,10 @@ void BufferSupply::SetHook(Hook hook, void* context) {
   hook_.store(hook, std::memory_order_release);
 }
 
-bool BufferSupply::AskHook() {
+bool BufferSupply::AskHook(bool last_resort) {
   // acquire <- hook.set: its context.
   const Hook hook = hook_.load(std::memory_order_acquire);
-  return hook != nullptr && hook(hook_context_);
+  return hook != nullptr && hook(hook_context_, last_resort);
 }
 
 bool BufferSupply::MakeSlab(std::uint32_t size_class) {
@@ -116,13 +116,15 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     }
     if (!asked) {
       asked = true;
-      if (AskHook()) continue;
+      if (AskHook(false)) continue;
     }
     const Outcome added = AddUnit(UnitTable::Want::kAny);
     if (added) continue;
     failure = added.failure();
     if (gathered) break;
     gathered = true;
+    // Units of the dead become Abandoned, for AddUnit to adopt.
+    AskHook(true);
     Gather(cache);
   }
   return failure;
@@ -131,10 +133,11 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
 Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
   Result<BufferRef> extent = extents_.Alloc(units);
   if (extent) return extent;
-  if (AskHook() || extents_.Collect() > 0) {
+  if (AskHook(false) || extents_.Collect() > 0) {
     extent = extents_.Alloc(units);
     if (extent) return extent;
   }
+  AskHook(true);
   // Whole units hide in what we cache and in what nobody has adopted yet.
   for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
     if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;

@@ -52,7 +52,7 @@ class BufferSupply {
   ExtentTable& extents() { return extents_; }
   ThreadCacheSet& caches() { return caches_; }
 
-  using Hook = bool (*)(void* context);
+  using Hook = bool (*)(void* context, bool last_resort);
   void SetHook(Hook hook, void* context);
 
  private:
@@ -62,7 +62,7 @@ class BufferSupply {
                           std::span<std::uint32_t> out);
   bool MakeSlab(std::uint32_t size_class);
   Outcome AddUnit(UnitTable::Want want);
-  bool AskHook();
+  bool AskHook(bool last_resort);
   void Gather(ThreadCache* cache);
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();

@@ -19,8 +19,10 @@ namespace {
 using alloc::LeaseId;
 using alloc::LeaseWord;
 
-bool RelieveHook(void* context) {
-  return static_cast<Attachment*>(context)->RelievePressure();
+bool RelieveHook(void* context, bool last_resort) {
+  auto* const attachment = static_cast<Attachment*>(context);
+  return last_resort ? attachment->RelievePressure()
+                     : attachment->ReclaimAllGroups() != 0;
 }
 
 // Buffers of the whole region whose words are not Free. Slow: looks at every
@@ -349,14 +351,22 @@ std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
   return moved;
 }
 
-bool Attachment::RelievePressure() {
+std::uint64_t Attachment::ReclaimAllGroups() {
   std::uint64_t moved = 0;
-  bool reaped = false;
   directory_->ForEachGroup([&](const GroupView& group) {
     moved += ReclaimGroup(group, kReclaimAll);
+  });
+  return moved;
+}
+
+bool Attachment::RelievePressure() {
+  std::uint64_t moved = ReclaimAllGroups();
+  bool reaped = false;
+  directory_->ForEachGroup([&](const GroupView& group) {
     if (ApproxUsed(group) != 0 && ReapLaggards(group)) reaped = true;
   });
   if (ReapAllDead()) reaped = true;
+  if (reaped) moved += ReclaimAllGroups();  // whom the dead held back
   return moved != 0 || reaped;
 }
 

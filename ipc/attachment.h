@@ -97,7 +97,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // --- repair ----------------------------------------------------------------
   // Reaps a lease if its process is gone; harmless otherwise.
   void ReapIfGone(alloc::LeaseId lease);
-  // Reclaims every ring, and reaps every dead process; true if anything moved.
+  // Reclaims every ring; how many positions. No system call, unless it rings.
+  std::uint64_t ReclaimAllGroups();
+  // The same, and reaps every dead process; true if anything moved.
   bool RelievePressure();
 
   struct Stats {

@@ -86,7 +86,7 @@ TEST_F(AllocatorExhaustionTest, AsksTheLayerAboveBeforeItGivesUp) {
   }
   EXPECT_FALSE(allocator().Alloc(1024).ok());
   allocator().SetPressureHook(
-      [](void* context) {
+      [](void* context, bool /*last_resort*/) {
         auto& from = *static_cast<Ring*>(context);
         ++from.asked;
         if (from.places.empty()) return false;
