@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "bench/failure.h"
+#include "bench/peers/bare_ring.h"
 #include "bench/peers/seqpacket.h"
 #include "bench/peers/zcb_cpg.h"
 #include "bench/peers/zcb_native.h"
@@ -23,6 +24,7 @@ inline constexpr std::array kPeers = {
     PeerName{"zcb_cpg_dispatch", "CPG_MODEL_ZCB, cpg_dispatch() in a loop"},
     PeerName{"zcb_cpg_poll", "CPG_MODEL_ZCB, poll(2) and cpg_dispatch()"},
     PeerName{"zcb_native", "ipc::Member, Next() in a loop"},
+    PeerName{"bare_ring", "a ring in shared memory without any promise"},
     PeerName{"seqpacket_spin", "AF_UNIX SOCK_SEQPACKET, non-blocking loop"},
     PeerName{"seqpacket_block", "AF_UNIX SOCK_SEQPACKET, blocking"},
 };
@@ -44,6 +46,10 @@ auto WithPeer(std::string_view name, std::size_t largest_bytes, Use&& use) {
   }
   if (name == "zcb_native") {
     ZcbNativePeer peer;
+    return use(peer);
+  }
+  if (name == "bare_ring") {
+    BareRingPeer peer(largest_bytes);
     return use(peer);
   }
   if (name == "seqpacket_spin") {

@@ -6,8 +6,8 @@ import subprocess
 from report import tables
 
 PROGRAMS = ["latency", "stream"]
-ZCB = ["zcb_cpg_next", "zcb_cpg_dispatch", "zcb_native"]
-SPIN = [*ZCB, "seqpacket_spin"]
+SPIN = ["zcb_cpg_next", "zcb_cpg_dispatch", "zcb_native", "bare_ring",
+        "seqpacket_spin"]
 SLEEP = ["zcb_cpg_poll", "seqpacket_block"]
 SIZES = [64, 4096, 65536, 1 << 20]
 QUICK_COUNT = {64: 2000, 4096: 2000, 65536: 500, 1 << 20: 50}
@@ -77,22 +77,30 @@ def headline(touched, size, what):
     return f"{tables.size_text(size)}, {touch}: {what}"
 
 
+def against(cells, peer, rival, size, touched, figure):
+    """peer / rival per round, as text; "-" where that says nothing."""
+    if peer == rival or (peer in SLEEP) != (rival in SLEEP):
+        return "-"
+    return tables.ratio_text(round_ratios(
+        cells, (peer, size, touched), (rival, size, touched), figure))
+
+
+def socket_like(peer):
+    return "seqpacket_block" if peer in SLEEP else "seqpacket_spin"
+
+
 def latency_rows(cells, peers, touched, size):
     for peer in peers:
         rows = kept(cells[peer, size, touched])
-        rival = ("seqpacket_block" if peer in SLEEP else "seqpacket_spin")
-        against = "-"
-        if peer != rival:
-            against = tables.ratio_text(round_ratios(
-                cells, (peer, size, touched), (rival, size, touched),
-                "p50_ns"))
         low, middle, high = tables.spread([r["p50_ns"] for r in rows])
         yield [peer, tables.time_text(middle),
                f"{tables.time_text(low)} .. {tables.time_text(high)}",
                *(tables.time_text(tables.median([r[f] for r in rows]))
                  for f in ("p90_ns", "p99_ns", "max_ns")),
                tables.ratio_text([r["p50_ns"] / floor(r) for r in rows]),
-               against]
+               against(cells, peer, "bare_ring", size, touched, "p50_ns"),
+               against(cells, peer, socket_like(peer), size, touched,
+                       "p50_ns")]
 
 
 def latency(programs, options):
@@ -103,7 +111,7 @@ def latency(programs, options):
             print("  " + headline(touched, size, "one way"))
             tables.show(
                 ["", "p50", "spread of p50", "p90", "p99", "max",
-                 "p50 / floor", "p50 / SEQPACKET"],
+                 "p50 / floor", "p50 / bare ring", "p50 / SEQPACKET"],
                 list(latency_rows(cells, SPIN + SLEEP, touched, size)))
             print()
     return as_json(cells)
@@ -112,15 +120,13 @@ def latency(programs, options):
 def stream_rows(cells, peers, touched, size):
     for peer in peers:
         rows = kept(cells[peer, size, touched])
-        rival = ("seqpacket_block" if peer in SLEEP else "seqpacket_spin")
-        against = "-"
-        if peer != rival:
-            against = tables.ratio_text(round_ratios(
-                cells, (peer, size, touched), (rival, size, touched),
-                "messages_per_s"))
         low, middle, high = tables.spread([r["messages_per_s"] for r in rows])
         yield [peer, f"{middle:,.0f}", f"{low:,.0f} .. {high:,.0f}",
-               f"{tables.median([r['MB_per_s'] for r in rows]):,.0f}", against]
+               f"{tables.median([r['MB_per_s'] for r in rows]):,.0f}",
+               against(cells, peer, "bare_ring", size, touched,
+                       "messages_per_s"),
+               against(cells, peer, socket_like(peer), size, touched,
+                       "messages_per_s")]
 
 
 def stream(programs, options):
@@ -130,7 +136,8 @@ def stream(programs, options):
         for size in sorted({key[1] for key in cells}):
             print("  " + headline(touched, size, "one sender, one receiver"))
             tables.show(
-                ["", "messages/s", "spread", "MB/s", "rate / SEQPACKET"],
+                ["", "messages/s", "spread", "MB/s", "rate / bare ring",
+                 "rate / SEQPACKET"],
                 list(stream_rows(cells, SPIN + SLEEP, touched, size)))
             print()
     return as_json(cells)
