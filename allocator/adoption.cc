@@ -8,39 +8,39 @@
 namespace zcb::alloc {
 namespace {
 
-constexpr std::uint32_t kGranules = kGranulesPerUnit;
-
 struct Inventory {
-  std::array<SlabShape, kGranules> slabs;
+  std::array<SlabShape, kGranulesPerUnit> slabs;
   std::uint32_t slab_count = 0;
   GranuleMap free;
 };
 
 Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
   Inventory stock;
-  GranuleMap unassigned = GranuleMap::AllFree();
-  std::array<GranuleWord, kGranules> words;
-  for (std::uint32_t g = 0; g < kGranules; ++g) {
+  const std::uint32_t granules_per_unit = shared.granules_per_unit();
+  const std::uint32_t first = shared.FirstGranuleOf(unit);
+  GranuleMap unassigned = GranuleMap::AllFree(granules_per_unit);
+  std::array<GranuleWord, kGranulesPerUnit> words;
+  for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
     // acquire <- granule.publish: the slab's words are backed by memory.
-    words[g] = GranuleWord(
-        shared.granule(unit * kGranules + g).load(std::memory_order_acquire));
+    words[g] =
+        GranuleWord(shared.granule(first + g).load(std::memory_order_acquire));
   }
-  for (std::uint32_t g = 0; g < kGranules; ++g) {
-    const SlabShape slab = CheckedShape(words[g], unit * kGranules + g);
+  for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
+    const SlabShape slab = CheckedShape(words[g], first + g, granules_per_unit);
     if (!slab.ok() || words[g].granules_to_head() != 0) continue;
     const std::uint32_t granules = slab.cut().granules;
     if (!unassigned.IsFree(g, granules)) continue;  // inside another: damage
     stock.slabs[stock.slab_count++] = slab;
     unassigned.Take(g, granules);
   }
-  for (std::uint32_t g = 0; g < kGranules; ++g) {
+  for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
     if (!unassigned.IsFree(g, 1)) continue;
     const GranuleWord word = words[g];
     // A part of a slab whose head says nothing, or what an extent left here.
-    const bool is_remnant = !word.is_valid() ||
-                            word.size_class() == kExtentClass ||
-                            (CheckedShape(word, unit * kGranules + g).ok() &&
-                             word.granules_to_head() != 0);
+    const bool is_remnant =
+        !word.is_valid() || word.size_class() == kExtentClass ||
+        (CheckedShape(word, first + g, granules_per_unit).ok() &&
+         word.granules_to_head() != 0);
     if (is_remnant) stock.free.Give(g, 1);
   }
   return stock;
@@ -59,10 +59,10 @@ Result<GranuleMap> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
   for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
     slabs.Adopt(stock.slabs[i]);
   }
-  for (std::uint32_t g = 0; g < kGranules; ++g) {
+  for (std::uint32_t g = 0; g < shared.granules_per_unit(); ++g) {
     if (stock.free.IsFree(g, 1)) {
       // relaxed: granule.publish of what is cut here next carries it
-      shared.granule(unit.index * kGranules + g)
+      shared.granule(shared.FirstGranuleOf(unit.index) + g)
           .store(0, std::memory_order_relaxed);
     }
   }

@@ -14,9 +14,10 @@ constexpr Failure kInherited{Status::kBadHandle,
 
 }  // namespace
 
-Allocator::Allocator(std::shared_ptr<Region> region)
+Allocator::Allocator(std::shared_ptr<Region> region,
+                     const AllocatorOptions& options)
     : region_(std::move(region)),
-      supply_(new(std::nothrow) BufferSupply(*region_)) {
+      supply_(new(std::nothrow) BufferSupply(*region_, options)) {
   if (supply_ == nullptr) return;
   cache_id_ = supply_->caches().id();
   states_ = supply_->tables().states();
@@ -26,10 +27,10 @@ Allocator::Allocator(std::shared_ptr<Region> region)
 }
 
 Result<std::unique_ptr<Allocator>> Allocator::Create(
-    std::shared_ptr<Region> region) {
+    std::shared_ptr<Region> region, const AllocatorOptions& options) {
   if (!region->IsOurs()) return kInherited;
-  std::unique_ptr<Allocator> allocator(new (std::nothrow)
-                                           Allocator(std::move(region)));
+  std::unique_ptr<Allocator> allocator(
+      new (std::nothrow) Allocator(std::move(region), options));
   if (allocator == nullptr || allocator->supply_ == nullptr ||
       !allocator->supply_->ok()) {
     return Failure{Status::kNoMemory, "no private memory for the tables"};
@@ -45,9 +46,13 @@ Allocator::~Allocator() {
 Result<BufferRef> Allocator::AllocSlow(std::uint32_t size_class,
                                        std::uint64_t bytes) {
   if (!region_->IsOurs()) return kInherited;
+  const Geometry& geometry = region_->geometry();
+  if (geometry.unit_bytes == kSmallUnitBytes) {
+    size_class = SmallUnitClassOf(bytes);
+  }
   if (size_class == kExtentClass) {
-    const std::uint64_t units = ExtentUnits(bytes);
-    if (units > region_->geometry().unit_count) {
+    const std::uint64_t units = ExtentUnits(bytes, geometry.unit_bytes);
+    if (units > geometry.unit_count) {
       return Failure{Status::kTooBig, "more than the whole region"};
     }
     return supply_->ObtainExtent(static_cast<std::uint32_t>(units));
@@ -106,9 +111,9 @@ std::uint64_t Allocator::UsableBytes(BufferRef ref) const {
   const std::uint32_t size_class = ClassOf(
       // relaxed: does not change while a buffer is live
       codes_[ref.granule()].load(std::memory_order_relaxed));
-  return size_class == kExtentClass
-             ? supply_->extents().UnitsOf(ref.line()) * kUnitBytes
-             : kSizeClasses[size_class].bytes();
+  return size_class == kExtentClass ? supply_->extents().UnitsOf(ref.line()) *
+                                          supply_->shared().unit_bytes()
+                                    : kSizeClasses[size_class].bytes();
 }
 
 std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {

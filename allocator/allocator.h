@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 
+#include "allocator/allocator_options.h"
 #include "allocator/buffer_place.h"
 #include "allocator/buffer_ref.h"
 #include "allocator/buffer_word.h"
@@ -47,7 +48,7 @@ struct AllocatorStats {
 class Allocator {
  public:
   static Result<std::unique_ptr<Allocator>> Create(
-      std::shared_ptr<Region> region);
+      std::shared_ptr<Region> region, const AllocatorOptions& options = {});
   // Flushes every thread's magazine, gives whole units back; units with
   // buffers still out become Abandoned.
   ~Allocator();
@@ -169,7 +170,7 @@ class Allocator {
   Region& region() const { return *region_; }
 
  private:
-  explicit Allocator(std::shared_ptr<Region> region);
+  Allocator(std::shared_ptr<Region> region, const AllocatorOptions& options);
   Result<BufferRef> AllocSlow(std::uint32_t size_class, std::uint64_t bytes);
   Outcome FreeSlow(BufferRef ref);
   Failure WhyNotLive(BufferRef ref) const;

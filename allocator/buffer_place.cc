@@ -9,14 +9,16 @@ std::optional<BufferPlace> LocateBuffer(const SharedTables& shared,
   const std::uint32_t granule_index = ref.granule();
   if (granule_index >= shared.granule_count()) return std::nullopt;
   // acquire <- unit.claim: the granule words below it are backed by memory.
-  const UnitWord unit(shared.unit(ref.unit()).load(std::memory_order_acquire));
+  const std::uint32_t first = shared.UnitOf(ref);
+  const UnitWord unit(shared.unit(first).load(std::memory_order_acquire));
   switch (unit.kind()) {
     case UnitWord::Kind::kOwned:
     case UnitWord::Kind::kAbandoned: {
       // acquire <- granule.publish: the slab's words are backed by memory.
       const GranuleWord word(
           shared.granule(granule_index).load(std::memory_order_acquire));
-      const SlabShape slab = CheckedShape(word, granule_index);
+      const SlabShape slab =
+          CheckedShape(word, granule_index, shared.granules_per_unit());
       if (!slab.ok()) return std::nullopt;
       const std::uint32_t index = slab.IndexOfStart(ref.line());
       if (index == SlabShape::kNoStart) return std::nullopt;
@@ -25,9 +27,8 @@ std::optional<BufferPlace> LocateBuffer(const SharedTables& shared,
     case UnitWord::Kind::kExtentHead:
     case UnitWord::Kind::kOrphanHead: {
       const std::uint32_t units = unit.length_units();
-      const std::uint32_t first = ref.unit();
       if (units == 0 || units > shared.unit_count() - first ||
-          ref.line() % (kUnitBytes / kLineBytes) != 0) {
+          ref.line() != shared.FirstLineOf(first)) {
         return std::nullopt;
       }
       // acquire <- granule.publish: as above.

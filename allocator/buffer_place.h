@@ -19,24 +19,23 @@ struct BufferPlace {
   std::uint64_t usable_bytes = 0;
   std::atomic<std::uint64_t>* word = nullptr;  // a BufferWord
   std::atomic<std::uint8_t>* hint = nullptr;
-
-  // Extents have other rules for coming back than slabs.
-  bool is_extent() const { return usable_bytes > kMaxRunBytes; }
+  bool is_extent = false;  // which has other rules for coming back than slabs
 };
 
 // The slab that granule `index` belongs to, if the word read there makes sense
 // at that place; else one that is not ok(). Extents are no slabs.
-inline SlabShape CheckedShape(GranuleWord word, std::uint32_t index) {
+inline SlabShape CheckedShape(GranuleWord word, std::uint32_t index,
+                              std::uint32_t granules_per_unit) {
   const std::uint32_t size_class = word.size_class();
   if (!word.is_valid() || size_class >= kExtentClass) return {};
   const std::uint32_t granules = kSizeClasses[size_class].granules;
-  const std::uint32_t place = index % std::uint32_t{kGranulesPerUnit};
+  const std::uint32_t place = index & (granules_per_unit - 1);
   const std::uint32_t back = word.granules_to_head();
   const std::uint32_t first = place - back;
   // A run begins at any granule, other slabs at multiples of their size.
   const std::uint32_t mask = size_class < kFirstRunClass ? granules - 1 : 0;
   if (word.span() != granules || back >= granules || back > place ||
-      first + granules > kGranulesPerUnit || (first & mask) != 0) {
+      first + granules > granules_per_unit || (first & mask) != 0) {
     return {};
   }
   return {size_class, index - back};
@@ -54,10 +53,10 @@ inline BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
 // The buffer of an extent of `units` units whose head is `unit`.
 inline BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
                                  std::uint32_t units) {
-  const std::uint32_t head = unit * std::uint32_t{kGranulesPerUnit};
+  const std::uint32_t head = unit * shared.granules_per_unit();
   return BufferPlace{BufferRef(head * std::uint32_t{kLinesPerGranule}),
-                     std::uint64_t{units} * kUnitBytes,
-                     shared.sparse_word(head), shared.sparse_hint(head)};
+                     std::uint64_t{units} * shared.unit_bytes(),
+                     shared.sparse_word(head), shared.sparse_hint(head), true};
 }
 
 // Checks an untrusted reference against unit and granule words.

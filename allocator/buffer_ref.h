@@ -25,9 +25,6 @@ class BufferRef {
   constexpr std::uint32_t granule() const {
     return line_ >> (kGranuleShift - kLineShift);
   }
-  constexpr std::uint32_t unit() const {
-    return line_ >> (kUnitShift - kLineShift);
-  }
   friend constexpr bool operator==(BufferRef, BufferRef) = default;
 
  private:

@@ -30,11 +30,11 @@ std::int64_t NowNs() {
 
 }  // namespace
 
-BufferSupply::BufferSupply(Region& region)
+BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
     : shared_(region),
       lease_(region.lease()),
       tables_(region.geometry()),
-      units_(shared_, lease_),
+      units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
       extents_(shared_, tables_, lease_),
       caches_(
@@ -85,7 +85,7 @@ std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
 Outcome BufferSupply::AddUnit(UnitTable::Want want) {
   const Result<ClaimedUnit> unit = units_.Claim(want);
   if (!unit) return unit.failure();
-  GranuleMap free = GranuleMap::AllFree();
+  GranuleMap free = GranuleMap::AllFree(shared_.granules_per_unit());
   if (unit->was_abandoned) {
     const Result<GranuleMap> left = AdoptUnit(shared_, slabs_, *unit);
     if (!left) {
@@ -229,7 +229,7 @@ std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
   if (start.slab.size_class == kExtentClass) {
     const std::uint32_t units = extents_.UnitsOf(line);
     if (units == 0) return std::nullopt;
-    return PlaceOfExtent(shared_, BufferRef(line).unit(), units);
+    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), units);
   }
   return PlaceAt(shared_, start.slab, start.index);
 }
@@ -259,8 +259,8 @@ void BufferSupply::ComeBack(const BufferPlace& place) {
   // away again.
   // release -> hint.set: the word, which the caller turned Free before.
   place.hint->store(1, std::memory_order_release);
-  if (place.is_extent()) {
-    ExtentWords(shared_).FreeIfOrphan(lease_, place.ref.unit());
+  if (place.is_extent) {
+    ExtentWords(shared_).FreeIfOrphan(lease_, shared_.UnitOf(place.ref));
   }
 }
 

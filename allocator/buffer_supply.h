@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "allocator/allocator_options.h"
 #include "allocator/buffer_place.h"
 #include "allocator/depot.h"
 #include "allocator/extent.h"
@@ -27,7 +28,7 @@ namespace zcb::alloc {
 // Thread-safe. No lock is held over a system call or over the hook.
 class BufferSupply {
  public:
-  explicit BufferSupply(Region& region);
+  BufferSupply(Region& region, const AllocatorOptions& options);
   bool ok() const;
 
   // One buffer of the class, kCached and the caller's; more of them may go to

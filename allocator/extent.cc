@@ -4,12 +4,6 @@
 #include "allocator/granule_word.h"
 
 namespace zcb::alloc {
-namespace {
-
-constexpr std::uint32_t kGranules = kGranulesPerUnit;
-constexpr std::uint32_t kLines = kUnitBytes / kLineBytes;
-
-}  // namespace
 
 ExtentTable::ExtentTable(const SharedTables& shared,
                          const PrivateTables& tables, LeaseId lease)
@@ -24,9 +18,9 @@ ExtentTable::ExtentTable(const SharedTables& shared,
 
 void ExtentTable::SetCodes(std::uint32_t unit, std::uint32_t units,
                            GranuleCode head, GranuleCode interior) {
-  for (std::uint32_t g = units * kGranules; g-- > 0;) {
+  for (std::uint32_t g = units * shared_.granules_per_unit(); g-- > 0;) {
     // release -> slab.create: the head last; it is in our tables by now.
-    tables_.code(unit * kGranules + g)
+    tables_.code(shared_.FirstGranuleOf(unit) + g)
         .store(g == 0 ? head : interior, std::memory_order_release);
   }
 }
@@ -36,7 +30,7 @@ Result<BufferRef> ExtentTable::Alloc(std::uint32_t units) {
   if (!first) {
     return Failure{Status::kNoMemory, "not enough free units in a row"};
   }
-  const std::uint32_t granule = *first * kGranules;
+  const std::uint32_t granule = shared_.FirstGranuleOf(*first);
   Outcome backed = shared_.region().CommitUnits(*first, units);
   if (backed) backed = shared_.CommitGranuleWords(*first);
   if (backed) backed = shared_.CommitExtentWord(granule);
@@ -51,7 +45,7 @@ Result<BufferRef> ExtentTable::Alloc(std::uint32_t units) {
       GranuleWord::Make(kExtentClass, 0, units).raw(),
       std::memory_order_release);
   const UnitWord head = words_.Complete(lease_, *first, units);
-  const std::uint32_t line = *first * kLines;
+  const std::uint32_t line = shared_.FirstLineOf(*first);
   {
     const std::lock_guard lock(mutex_);
     states_[*first] = State{head, units, owned_count_};
@@ -68,7 +62,7 @@ UnitWord ExtentTable::Forget(std::uint32_t unit) {
   const UnitWord head = state.head;
   SetCodes(unit, state.units, kNoCode, kNoCode);
   // release -> slab.retire: the codes are cleared.
-  tables_.state(unit * kLines)
+  tables_.state(shared_.FirstLineOf(unit))
       .store(BufferState::kAway, std::memory_order_release);
   const std::uint32_t last = owned_[--owned_count_];
   owned_[state.position] = last;
@@ -78,7 +72,7 @@ UnitWord ExtentTable::Forget(std::uint32_t unit) {
 }
 
 void ExtentTable::Free(std::uint32_t first_line) {
-  const std::uint32_t unit = first_line / kLines;
+  const std::uint32_t unit = shared_.UnitOf(BufferRef(first_line));
   UnitWord head;
   {
     const std::lock_guard lock(mutex_);
@@ -96,11 +90,11 @@ std::uint32_t ExtentTable::Collect() {
       const std::lock_guard lock(mutex_);
       if (i >= owned_count_) return freed;
       unit = owned_[i];
-      const std::uint32_t granule = unit * kGranules;
+      const std::uint32_t granule = shared_.FirstGranuleOf(unit);
       // relaxed: TryTake() decides, by the word; the hint has no say here
-      if (tables_.state(unit * kLines).load(std::memory_order_relaxed) !=
-              BufferState::kAway ||
-          !tables_.TryTake(unit * kLines, kExtentClass,
+      if (tables_.state(shared_.FirstLineOf(unit))
+                  .load(std::memory_order_relaxed) != BufferState::kAway ||
+          !tables_.TryTake(shared_.FirstLineOf(unit), kExtentClass,
                            *shared_.sparse_word(granule))) {
         continue;
       }
@@ -118,8 +112,8 @@ void ExtentTable::LeaveAll() {
     const std::uint32_t unit = owned_[owned_count_ - 1];
     // relaxed: our own threads have stopped
     const bool is_away =
-        tables_.state(unit * kLines).load(std::memory_order_relaxed) ==
-        BufferState::kAway;
+        tables_.state(shared_.FirstLineOf(unit))
+            .load(std::memory_order_relaxed) == BufferState::kAway;
     const UnitWord head = Forget(unit);
     if (is_away) {
       words_.MakeOrphan(lease_, unit, head);
@@ -131,7 +125,7 @@ void ExtentTable::LeaveAll() {
 
 std::uint32_t ExtentTable::UnitsOf(std::uint32_t first_line) {
   const std::lock_guard lock(mutex_);
-  return states_[first_line / kLines].units;
+  return states_[shared_.UnitOf(BufferRef(first_line))].units;
 }
 
 BufferCounts ExtentTable::Count(std::uint64_t* units) {
@@ -141,8 +135,8 @@ BufferCounts ExtentTable::Count(std::uint64_t* units) {
     *units += states_[owned_[i]].units;
     // relaxed: a statistic
     const bool is_away =
-        tables_.state(owned_[i] * kLines).load(std::memory_order_relaxed) ==
-        BufferState::kAway;
+        tables_.state(shared_.FirstLineOf(owned_[i]))
+            .load(std::memory_order_relaxed) == BufferState::kAway;
     ++(is_away ? counts.away : counts.live);
   }
   return counts;

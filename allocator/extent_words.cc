@@ -150,7 +150,7 @@ bool ExtentWords::MakeOrphan(LeaseId lease, std::uint32_t first,
                                                    std::memory_order_relaxed)) {
     return false;
   }
-  const std::uint32_t granule = first * std::uint32_t{kGranulesPerUnit};
+  const std::uint32_t granule = shared_.FirstGranuleOf(first);
   // acquire <- word.free: the last reader has finished with the bytes.
   if (BufferWord(shared_.sparse_word(granule)->load(std::memory_order_acquire))
           .is_free()) {
@@ -176,9 +176,8 @@ std::uint32_t ExtentWords::FreeReturnedOrphans(LeaseId lease) {
     const UnitWord head(shared_.unit(unit).load(std::memory_order_acquire));
     if (head.kind() != Kind::kOrphanHead) continue;
     // acquire <- word.free: the last reader has finished with the bytes
-    const BufferWord word(
-        shared_.sparse_word(unit * std::uint32_t{kGranulesPerUnit})
-            ->load(std::memory_order_acquire));
+    const BufferWord word(shared_.sparse_word(shared_.FirstGranuleOf(unit))
+                              ->load(std::memory_order_acquire));
     if (word.is_free() && Free(lease, unit, head)) ++freed;
   }
   return freed;

@@ -15,11 +15,13 @@ class GranuleMap {
   static constexpr std::uint32_t kNoRoom = ~std::uint32_t{0};
 
   constexpr GranuleMap() = default;
-  static constexpr GranuleMap AllFree() {
-    return GranuleMap(~std::uint32_t{0});
+  // Of a unit with that many granules.
+  static constexpr GranuleMap AllFree(std::uint32_t granules) {
+    return GranuleMap(Bits(0, granules));
   }
-
-  constexpr bool is_all_free() const { return free_ == ~std::uint32_t{0}; }
+  constexpr bool IsAllFree(std::uint32_t granules) const {
+    return free_ == Bits(0, granules);
+  }
   constexpr std::uint32_t free_count() const {
     return static_cast<std::uint32_t>(std::popcount(free_));
   }
@@ -58,7 +60,10 @@ class GranuleMap {
                                       << first);
   }
   static constexpr std::uint32_t AlignedTo(std::uint32_t granules) {
-    return granules == 1 ? ~0U : granules == 8 ? 0x01010101U : 1U;
+    return granules == 1   ? ~0U
+           : granules == 4 ? 0x11111111U
+           : granules == 8 ? 0x01010101U
+                           : 1U;
   }
   // Bit i: granules i..i+n-1 are all free. Doubling what is known to be free
   // behind each bit takes log2(n) steps.

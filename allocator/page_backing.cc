@@ -125,7 +125,7 @@ Outcome PageBacking::Commit(std::uint64_t offset_bytes,
   const std::uint64_t end_bytes = offset_bytes + length_bytes;
   while (offset_bytes < end_bytes) {
     const std::uint64_t step_bytes =
-        std::min<std::uint64_t>(kUnitBytes, end_bytes - offset_bytes);
+        std::min<std::uint64_t>(kHugePageBytes, end_bytes - offset_bytes);
     bool done = false;
     if (populates_) {
       int result = 0;
@@ -162,8 +162,8 @@ Outcome PageBacking::Punch(std::uint64_t offset_bytes,
 void PageBacking::Collapse(std::uint64_t offset_bytes,
                            std::uint64_t length_bytes) const {
   // Unit by unit: one that fails must not cost the others.
-  for (std::uint64_t done = 0; done < length_bytes; done += kUnitBytes) {
-    ::madvise(base_ + offset_bytes + done, kUnitBytes, kMadvCollapse);
+  for (std::uint64_t done = 0; done < length_bytes; done += kHugePageBytes) {
+    ::madvise(base_ + offset_bytes + done, kHugePageBytes, kMadvCollapse);
   }
 }
 
@@ -199,7 +199,7 @@ std::uint64_t PageBacking::BackedBytes() const {
 bool IsHugetlbfsOfUnits(int fd) {
   struct statfs facts = {};
   return ::fstatfs(fd, &facts) == 0 && facts.f_type == HUGETLBFS_MAGIC &&
-         static_cast<std::uint64_t>(facts.f_bsize) == kUnitBytes;
+         static_cast<std::uint64_t>(facts.f_bsize) == kHugePageBytes;
 }
 
 }  // namespace zcb::alloc

@@ -36,20 +36,21 @@ std::string MountedHugeOption(int fd) {
   return option;
 }
 
-std::uint32_t PrefaultUnits(const RegionOptions& options,
+std::uint32_t PrefaultPages(const RegionOptions& options,
                             std::uint64_t region_bytes) {
   const std::uint64_t bytes =
       std::min(options.prefault_bytes, region_bytes / 8);
-  const auto units = static_cast<std::uint32_t>(bytes / kUnitBytes);
+  const auto pages = static_cast<std::uint32_t>(bytes / kHugePageBytes);
   // A demand that nothing is committed for could not be verified.
-  return options.pages == PagePolicy::kHuge ? std::max(units, 1U) : units;
+  return options.pages == PagePolicy::kHuge ? std::max(pages, 1U) : pages;
 }
 
 Result<NewDataFile> CreateOn(int directory_fd, const FileRules& rules,
                              std::uint64_t region_bytes, PageRung rung) {
   Result<UniqueFd> fd = CreateNameless(directory_fd, rules, region_bytes);
   if (!fd) return fd.failure();
-  Result<Mapping> mapping = Mapping::Map(fd->get(), region_bytes, kUnitBytes);
+  Result<Mapping> mapping =
+      Mapping::Map(fd->get(), region_bytes, kHugePageBytes);
   if (!mapping) return mapping.failure();
   NewDataFile file;
   file.fd = std::move(*fd);
@@ -64,7 +65,7 @@ Result<NewDataFile> CreateOn(int directory_fd, const FileRules& rules,
 std::optional<NewDataFile> TryHugetlbfs(const FileRules& rules,
                                         const RegionOptions& options,
                                         std::uint64_t region_bytes,
-                                        std::uint32_t units) {
+                                        std::uint32_t pages) {
   UniqueFd mount(::open(options.hugetlbfs_mount.c_str(),
                         O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!mount.is_open() || !IsHugetlbfsOfUnits(mount.get())) {
@@ -75,35 +76,37 @@ std::optional<NewDataFile> TryHugetlbfs(const FileRules& rules,
   if (!file || !IsHugetlbfsOfUnits(file->fd.get())) return std::nullopt;
   // Pages that are not free now cannot be had: no half rung. At least one, or
   // a mount over an empty pool would pass for memory.
-  const std::uint32_t wanted = std::max(units, 1U);
-  if (!file->backing.Commit(0, wanted * kUnitBytes)) return std::nullopt;
-  if (file->backing.BackedBytes() < wanted * kUnitBytes) return std::nullopt;
+  const std::uint32_t wanted = std::max(pages, 1U);
+  if (!file->backing.Commit(0, wanted * kHugePageBytes)) return std::nullopt;
+  if (file->backing.BackedBytes() < wanted * kHugePageBytes)
+    return std::nullopt;
   file->hugetlbfs_mount = options.hugetlbfs_mount;
-  file->committed_units = wanted;
+  file->committed_pages = wanted;
   return std::move(*file);
 }
 
-// As many of `units` as the file system holds, at least one.
-Outcome CommitFirst(NewDataFile* file, std::uint32_t units) {
+// As many of `pages` as the file system holds, at least one.
+Outcome CommitFirst(NewDataFile* file, std::uint32_t pages) {
   Outcome outcome;
-  while (units != 0) {
-    outcome = file->backing.Commit(0, units * kUnitBytes);
+  while (pages != 0) {
+    outcome = file->backing.Commit(0, pages * kHugePageBytes);
     if (outcome) break;
     if (outcome.status() != Status::kNoMemory) return outcome;
-    units /= 2;
+    pages /= 2;
   }
-  file->committed_units = units;
+  file->committed_pages = pages;
   return outcome;
 }
 
 bool IsAllHuge(const NewDataFile& file) {
-  return file.backing.HugeMappedBytes() >= file.committed_units * kUnitBytes;
+  return file.backing.HugeMappedBytes() >=
+         file.committed_pages * kHugePageBytes;
 }
 
 // tmpfs: as mounted, or collapsed afterwards, or 4 KiB.
 Result<NewDataFile> OnTmpfs(const RegionDirectory& directory,
                             const RegionOptions& options,
-                            std::uint64_t region_bytes, std::uint32_t units) {
+                            std::uint64_t region_bytes, std::uint32_t pages) {
   PageRung rung = PageRung::kSmall;
   if (options.pages != PagePolicy::kSmall) {
     const std::string mounted = MountedHugeOption(directory.fd());
@@ -115,12 +118,12 @@ Result<NewDataFile> OnTmpfs(const RegionDirectory& directory,
   Result<NewDataFile> file =
       CreateOn(directory.fd(), directory.rules(), region_bytes, rung);
   if (!file) return file;
-  if (Outcome first = CommitFirst(&*file, units); !first) {
+  if (Outcome first = CommitFirst(&*file, pages); !first) {
     return first.failure();
   }
-  if (rung == PageRung::kSmall || file->committed_units == 0) return file;
+  if (rung == PageRung::kSmall || file->committed_pages == 0) return file;
 
-  const std::uint64_t bytes = file->committed_units * kUnitBytes;
+  const std::uint64_t bytes = file->committed_pages * kHugePageBytes;
   if (rung != PageRung::kCollapsed) file->backing.MapCommitted(0, bytes);
   if (!IsAllHuge(*file)) {
     file->backing.Collapse(0, bytes);
@@ -139,13 +142,13 @@ Result<NewDataFile> OnTmpfs(const RegionDirectory& directory,
 Result<NewDataFile> CreateDataFile(const RegionDirectory& directory,
                                    const RegionOptions& options,
                                    std::uint64_t region_bytes) {
-  const std::uint32_t units = PrefaultUnits(options, region_bytes);
+  const std::uint32_t pages = PrefaultPages(options, region_bytes);
   if (options.pages != PagePolicy::kSmall && !options.hugetlbfs_mount.empty()) {
     std::optional<NewDataFile> file =
-        TryHugetlbfs(directory.rules(), options, region_bytes, units);
+        TryHugetlbfs(directory.rules(), options, region_bytes, pages);
     if (file) return std::move(*file);
   }
-  return OnTmpfs(directory, options, region_bytes, units);
+  return OnTmpfs(directory, options, region_bytes, pages);
 }
 
 const char* Describe(PageRung rung) {

@@ -18,8 +18,8 @@ struct NewDataFile {
   UniqueFd fd;
   Mapping mapping;
   PageBacking backing;
-  std::string hugetlbfs_mount;  // where it lies, if not in the directory
-  std::uint32_t committed_units = 0;
+  std::string hugetlbfs_mount;        // where it lies, if not in the directory
+  std::uint32_t committed_pages = 0;  // huge pages' worth
 };
 
 // Tries the rungs that the policy allows, best first. kNotSupported: 2 MiB

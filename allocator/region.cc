@@ -109,8 +109,24 @@ Outcome Region::CheckUnits(std::uint32_t first_unit,
   return {};
 }
 
-std::atomic<std::uint8_t>& Region::unit_is_committed(std::uint32_t unit) const {
-  return meta<std::atomic<std::uint8_t>>(geometry_.committed_offset)[unit];
+std::atomic<std::uint8_t>& Region::page_is_committed(std::uint32_t page) const {
+  return meta<std::atomic<std::uint8_t>>(geometry_.committed_offset)[page];
+}
+
+Region::PageRange Region::PagesAround(std::uint32_t first_unit,
+                                      std::uint32_t unit_count) const {
+  const std::uint64_t begin = std::uint64_t{first_unit} * geometry_.unit_bytes;
+  const std::uint64_t end =
+      begin + std::uint64_t{unit_count} * geometry_.unit_bytes;
+  return {
+      static_cast<std::uint32_t>(begin / kHugePageBytes),
+      static_cast<std::uint32_t>((end + kHugePageBytes - 1) / kHugePageBytes)};
+}
+
+bool Region::IsUnitCommitted(std::uint32_t unit) const {
+  // relaxed: a hint
+  return page_is_committed(PagesAround(unit, 1).begin)
+             .load(std::memory_order_relaxed) != 0;
 }
 
 Outcome Region::CommitUnits(std::uint32_t first_unit,
@@ -118,17 +134,18 @@ Outcome Region::CommitUnits(std::uint32_t first_unit,
   if (Outcome checked = CheckUnits(first_unit, unit_count); !checked) {
     return checked;
   }
-  for (std::uint32_t i = 0; i < unit_count; ++i) {
-    std::atomic<std::uint8_t>& is_committed = unit_is_committed(first_unit + i);
-    // acquire <- unit.commit: the unit was backed before its byte.
+  const PageRange pages = PagesAround(first_unit, unit_count);
+  for (std::uint32_t page = pages.begin; page < pages.end; ++page) {
+    std::atomic<std::uint8_t>& is_committed = page_is_committed(page);
+    // acquire <- unit.commit: the page was backed before its byte.
     if (is_committed.load(std::memory_order_acquire) != 0) continue;
     const ErrnoSaver errno_saver;
     if (Outcome committed = core_->data_backing.Commit(
-            std::uint64_t{first_unit + i} * kUnitBytes, kUnitBytes);
+            std::uint64_t{page} * kHugePageBytes, kHugePageBytes);
         !committed) {
       return committed;
     }
-    // release -> unit.commit: the unit is backed before its byte says so.
+    // release -> unit.commit: the page is backed before its byte says so.
     is_committed.store(1, std::memory_order_release);
   }
   return {};
@@ -140,8 +157,11 @@ Outcome Region::PrefaultUnits(std::uint32_t first_unit,
     return committed;
   }
   const ErrnoSaver errno_saver;
-  const std::uint64_t offset_bytes = std::uint64_t{first_unit} * kUnitBytes;
-  const std::uint64_t length_bytes = std::uint64_t{unit_count} * kUnitBytes;
+  const PageRange pages = PagesAround(first_unit, unit_count);
+  const std::uint64_t offset_bytes =
+      std::uint64_t{pages.begin} * kHugePageBytes;
+  const std::uint64_t length_bytes =
+      std::uint64_t{pages.end - pages.begin} * kHugePageBytes;
   core_->data_backing.MapCommitted(offset_bytes, length_bytes);
   if (core_->data_backing.rung() == PageRung::kCollapsed) {
     core_->data_backing.Collapse(offset_bytes, length_bytes);
@@ -154,28 +174,35 @@ Outcome Region::DecommitUnits(std::uint32_t first_unit,
   if (Outcome checked = CheckUnits(first_unit, unit_count); !checked) {
     return checked;
   }
-  if (unit_count == 0) return {};
-  for (std::uint32_t i = 0; i < unit_count; ++i) {
+  // Of pages that reach beyond the units somebody else uses the rest.
+  const std::uint64_t unit_bytes = geometry_.unit_bytes;
+  const auto begin = static_cast<std::uint32_t>(
+      (first_unit * unit_bytes + kHugePageBytes - 1) / kHugePageBytes);
+  const auto end = static_cast<std::uint32_t>(
+      (std::uint64_t{first_unit} + unit_count) * unit_bytes / kHugePageBytes);
+  if (begin >= end) return {};
+  for (std::uint32_t page = begin; page < end; ++page) {
     // release -> unit.commit: the byte is cleared before the hole is made, or
     // a crash in between would leave a byte that lies.
-    unit_is_committed(first_unit + i).store(0, std::memory_order_release);
+    page_is_committed(page).store(0, std::memory_order_release);
   }
   const ErrnoSaver errno_saver;
-  return core_->data_backing.Punch(std::uint64_t{first_unit} * kUnitBytes,
-                                   std::uint64_t{unit_count} * kUnitBytes);
+  return core_->data_backing.Punch(std::uint64_t{begin} * kHugePageBytes,
+                                   std::uint64_t{end - begin} * kHugePageBytes);
 }
 
 PageReport Region::ReportPages() const {
   const ErrnoSaver errno_saver;
   const PageBacking& backing = core_->data_backing;
   // What nobody here has touched is not mapped, and would look small.
-  constexpr std::uint32_t kMaxSampledUnits = 16;
+  constexpr std::uint32_t kMaxSampledPages = 16;
   std::uint32_t sampled = 0;
-  for (std::uint32_t unit = 0;
-       unit < geometry_.unit_count && sampled < kMaxSampledUnits; ++unit) {
-    // acquire <- unit.commit: the unit was backed before its byte.
-    if (unit_is_committed(unit).load(std::memory_order_acquire) == 0) continue;
-    backing.MapCommitted(std::uint64_t{unit} * kUnitBytes, kUnitBytes);
+  for (std::uint32_t page = 0;
+       page < geometry_.huge_page_count() && sampled < kMaxSampledPages;
+       ++page) {
+    // acquire <- unit.commit: the page was backed before its byte.
+    if (page_is_committed(page).load(std::memory_order_acquire) == 0) continue;
+    backing.MapCommitted(std::uint64_t{page} * kHugePageBytes, kHugePageBytes);
     ++sampled;
   }
   PageReport report;
@@ -185,7 +212,7 @@ PageReport Region::ReportPages() const {
     report.kind = backing.rung() == PageRung::kHugetlbfs
                       ? PageReport::Kind::kHugetlbfs
                       : PageReport::Kind::kTransparentHuge;
-    report.page_bytes = kUnitBytes;
+    report.page_bytes = kHugePageBytes;
     report.how = Describe(backing.rung());
   }
   return report;

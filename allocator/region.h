@@ -95,15 +95,17 @@ class Region {
   // raise SIGBUS. Idempotent; one system call the first time per page, none
   // after that. kNoMemory: the file system is full; nothing has changed.
   Outcome CommitMeta(std::uint64_t offset_bytes, std::uint64_t length_bytes);
-  // The same for whole units of the data file, huge where the rung allows.
-  // The caller owns the units. Fast when they are known to be committed.
+  // The same for units of the data file, and whatever else lies on their huge
+  // pages. The caller owns the units. Fast when they are known to be committed.
   Outcome CommitUnits(std::uint32_t first_unit, std::uint32_t unit_count);
   // Commits, and replaces 4 KiB pages by huge ones where that can be done
   // afterwards. Slow (1 to 2 ms a unit): for programs that warm up.
   Outcome PrefaultUnits(std::uint32_t first_unit, std::uint32_t unit_count);
-  // Gives the memory of whole units back to the system; they read as zeros.
-  // The caller owns the units.
+  // Gives the memory of units back to the system, as far as they cover whole
+  // huge pages; these read as zeros. The caller owns the units.
   Outcome DecommitUnits(std::uint32_t first_unit, std::uint32_t unit_count);
+  // Whether there is memory behind a unit already: a hint.
+  bool IsUnitCommitted(std::uint32_t unit) const;
 
   // --- leases -------------------------------------------------------------
   // Slots are below geometry().lease_count.
@@ -129,7 +131,12 @@ class Region {
 
  private:
   Outcome CheckUnits(std::uint32_t first_unit, std::uint32_t unit_count) const;
-  std::atomic<std::uint8_t>& unit_is_committed(std::uint32_t unit) const;
+  struct PageRange {
+    std::uint32_t begin, end;
+  };
+  PageRange PagesAround(std::uint32_t first_unit,
+                        std::uint32_t unit_count) const;
+  std::atomic<std::uint8_t>& page_is_committed(std::uint32_t page) const;
 
   const RegionOptions options_;
   const Geometry geometry_;

@@ -47,13 +47,20 @@ Outcome MapMeta(RegionCore* core) {
   return {};
 }
 
-void MarkCommitted(RegionCore* core, std::uint32_t units) {
+void MarkCommitted(RegionCore* core, std::uint32_t pages) {
   auto* committed = reinterpret_cast<std::atomic<std::uint8_t>*>(
       core->meta.base() + core->facts.geometry.committed_offset);
-  for (std::uint32_t unit = 0; unit < units; ++unit) {
+  for (std::uint32_t page = 0; page < pages; ++page) {
     // relaxed: nobody else sees the file before it is linked.
-    committed[unit].store(1, std::memory_order_relaxed);
+    committed[page].store(1, std::memory_order_relaxed);
   }
+}
+
+std::uint32_t UnitBytes(const RegionOptions& options,
+                        std::uint64_t region_bytes) {
+  if (options.unit_bytes != 0) return options.unit_bytes;
+  return region_bytes < RegionLimits::kMinOrdinaryBytes ? kSmallUnitBytes
+                                                        : kUnitBytes;
 }
 
 // Links, and if the name is taken by what only a dead process can have left
@@ -70,7 +77,8 @@ Result<bool> LinkOver(int fd, int directory_fd, const std::string& name) {
 Outcome MapFiles(RegionCore* core) {
   if (Outcome mapped = MapMeta(core); !mapped) return mapped;
   const std::uint64_t bytes = core->facts.geometry.region_bytes;
-  Result<Mapping> data = Mapping::Map(core->data_fd.get(), bytes, kUnitBytes);
+  Result<Mapping> data =
+      Mapping::Map(core->data_fd.get(), bytes, kHugePageBytes);
   if (!data) return data.failure();
   core->data = std::move(*data);
   core->data_backing = PageBacking(core->data_fd.get(), core->data.base(),
@@ -91,10 +99,11 @@ Outcome BuildNameless(const RegionOptions& options, RegionCore* core) {
 
   RegionFacts& facts = core->facts;
   const std::uint64_t region_bytes =
-      (options.region_bytes + kUnitBytes - 1) / kUnitBytes * kUnitBytes;
-  facts.geometry =
-      Geometry::Make(region_bytes, options.lease_count,
-                     options.client_area_bytes, options.client_params);
+      (options.region_bytes + kHugePageBytes - 1) / kHugePageBytes *
+      kHugePageBytes;
+  facts.geometry = Geometry::Make(
+      region_bytes, UnitBytes(options, region_bytes), options.lease_count,
+      options.client_area_bytes, options.client_params);
   Result<NewDataFile> data = CreateDataFile(directory, options, region_bytes);
   if (!data) return data.failure();
   core->data_fd = std::move(data->fd);
@@ -125,7 +134,7 @@ Outcome BuildNameless(const RegionOptions& options, RegionCore* core) {
     return backed;
   }
   facts.WriteTo(core->header());
-  MarkCommitted(core, data->committed_units);
+  MarkCommitted(core, data->committed_pages);
   // release -> region.open: the tables are whole. (The link follows.)
   core->header()->state.store(static_cast<std::uint64_t>(RegionState::kOpen),
                               std::memory_order_seq_cst);

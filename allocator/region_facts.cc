@@ -39,7 +39,7 @@ Result<RegionFacts> RegionFacts::Read(int meta_fd,
   if (header.header_bytes != sizeof(RegionHeader) ||
       header.line_bytes != kLineBytes ||
       header.granule_bytes != kGranuleBytes ||
-      header.unit_bytes != kUnitBytes) {
+      header.huge_page_bytes != kHugePageBytes) {
     return {Status::kVersion, "the region was laid out with other constants"};
   }
   if (!header.geometry.IsSound() ||
@@ -70,7 +70,7 @@ void RegionFacts::WriteTo(RegionHeader* header) const {
   header->header_bytes = sizeof(RegionHeader);
   header->line_bytes = kLineBytes;
   header->granule_bytes = kGranuleBytes;
-  header->unit_bytes = kUnitBytes;
+  header->huge_page_bytes = kHugePageBytes;
   header->page_rung = static_cast<std::uint32_t>(rung);
   header->identity = identity;
   header->data_device = data_id.device;

@@ -27,12 +27,14 @@ class Layout {
 
 }  // namespace
 
-Geometry Geometry::Make(std::uint64_t region_bytes, std::uint32_t lease_count,
+Geometry Geometry::Make(std::uint64_t region_bytes, std::uint32_t unit_bytes,
+                        std::uint32_t lease_count,
                         std::uint64_t client_area_bytes,
                         const std::array<std::uint32_t, 8>& client_params) {
   Geometry g;
   g.region_bytes = region_bytes;
-  g.unit_count = static_cast<std::uint32_t>(region_bytes / kUnitBytes);
+  g.unit_bytes = unit_bytes;
+  g.unit_count = static_cast<std::uint32_t>(region_bytes / unit_bytes);
   g.granule_count = static_cast<std::uint32_t>(region_bytes / kGranuleBytes);
   g.lease_count = lease_count;
   g.client_area_bytes = client_area_bytes;
@@ -44,7 +46,7 @@ Geometry Geometry::Make(std::uint64_t region_bytes, std::uint32_t lease_count,
   layout.Place(sizeof(RegionHeader));
   g.leases_offset = layout.Place(lease_count * sizeof(LeaseRecord));
   g.units_offset = layout.Place(units * 8);
-  g.committed_offset = layout.Place(units);
+  g.committed_offset = layout.Place(g.huge_page_count());
   g.granules_offset = layout.Place(granules * 8);
   g.dense_words_offset = layout.Place(granules * kDenseWordsPerGranule * 8);
   g.sparse_words_offset = layout.Place(granules * kSparseWordsPerGranule * 8);
@@ -60,13 +62,14 @@ Geometry Geometry::Make(std::uint64_t region_bytes, std::uint32_t lease_count,
 bool Geometry::IsSound() const {
   if (region_bytes < RegionLimits::kMinRegionBytes ||
       region_bytes > RegionLimits::kMaxRegionBytes ||
-      region_bytes % kUnitBytes != 0) {
+      region_bytes % kHugePageBytes != 0) {
     return false;
   }
+  if (unit_bytes != kUnitBytes && unit_bytes != kSmallUnitBytes) return false;
   if (lease_count == 0 || lease_count > RegionLimits::kMaxLeases) return false;
   if (client_area_bytes > RegionOptions::kMaxClientAreaBytes) return false;
-  return *this ==
-         Make(region_bytes, lease_count, client_area_bytes, client_params);
+  return *this == Make(region_bytes, unit_bytes, lease_count, client_area_bytes,
+                       client_params);
 }
 
 std::uint64_t RegionHeader::ComputeChecksum() const {

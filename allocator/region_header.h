@@ -34,14 +34,14 @@ struct Geometry {
   std::uint32_t unit_count = 0;
   std::uint32_t granule_count = 0;
   std::uint32_t lease_count = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t unit_bytes = kUnitBytes;  // or kSmallUnitBytes
   std::uint64_t client_area_bytes = 0;
   std::array<std::uint32_t, 8> client_params{};
 
   // Offsets in the meta file, each a multiple of the meta page.
   std::uint64_t leases_offset = 0;
   std::uint64_t units_offset = 0;         // u64 per unit
-  std::uint64_t committed_offset = 0;     // u8 per unit: a hint
+  std::uint64_t committed_offset = 0;     // u8 per huge page: a hint
   std::uint64_t granules_offset = 0;      // u64 per granule
   std::uint64_t dense_words_offset = 0;   // u64
   std::uint64_t sparse_words_offset = 0;  // u64
@@ -52,9 +52,21 @@ struct Geometry {
   std::uint64_t client_offset = 0;
   std::uint64_t meta_bytes = 0;
 
+  std::uint32_t granules_per_unit() const {
+    return unit_bytes / std::uint32_t{kGranuleBytes};
+  }
+  std::uint32_t lines_per_unit() const {
+    return unit_bytes / std::uint32_t{kLineBytes};
+  }
+  std::uint32_t huge_page_count() const {
+    return static_cast<std::uint32_t>(region_bytes / kHugePageBytes);
+  }
+
   // The arguments must be within RegionLimits and RegionOptions' maxima, with
-  // region_bytes a multiple of the unit.
-  static Geometry Make(std::uint64_t region_bytes, std::uint32_t lease_count,
+  // region_bytes a multiple of the huge page and unit_bytes one of the two
+  // sizes that there are.
+  static Geometry Make(std::uint64_t region_bytes, std::uint32_t unit_bytes,
+                       std::uint32_t lease_count,
                        std::uint64_t client_area_bytes,
                        const std::array<std::uint32_t, 8>& client_params);
   // True if the numbers are within the limits and every offset is the one that
@@ -119,7 +131,7 @@ struct RegionHeader {
   std::uint32_t header_bytes;
   std::uint32_t line_bytes;
   std::uint32_t granule_bytes;
-  std::uint32_t unit_bytes;
+  std::uint32_t huge_page_bytes;
   std::uint32_t page_rung;  // PageRung, as the creator verified it
   std::uint64_t identity;   // random: tells two regions of one name apart
   std::uint64_t data_device, data_inode;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "allocator/parse_bytes.h"
+
 namespace zcb::alloc {
 namespace {
 
@@ -42,38 +44,6 @@ Outcome CheckPath(std::string_view path, std::size_t max_bytes) {
     return {Status::kInvalidParam, "a directory's path holds a NUL"};
   }
   return {};
-}
-
-// Digits with an optional k, m or g (powers of 1024), and nothing else.
-std::optional<std::uint64_t> ParseBytes(std::string_view text) {
-  unsigned shift = 0;
-  if (!text.empty()) {
-    switch (text.back()) {
-      case 'k':
-        shift = 10;
-        break;
-      case 'm':
-        shift = 20;
-        break;
-      case 'g':
-        shift = 30;
-        break;
-      default:
-        break;
-    }
-  }
-  if (shift != 0) text.remove_suffix(1);
-  if (text.empty()) return std::nullopt;
-  constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
-  std::uint64_t value = 0;
-  for (char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (kMax - digit) / 10) return std::nullopt;
-    value = value * 10 + digit;
-  }
-  if (value > (kMax >> shift)) return std::nullopt;
-  return value << shift;
 }
 
 // auto | huge | small | auto:MOUNT | huge:MOUNT
@@ -150,6 +120,10 @@ Outcome RegionOptions::Check() const {
   if (region_bytes < RegionLimits::kMinRegionBytes ||
       region_bytes > RegionLimits::kMaxRegionBytes) {
     return {Status::kInvalidParam, "a region has 4 MiB to 128 GiB"};
+  }
+  if (unit_bytes != 0 && unit_bytes != kUnitBytes &&
+      unit_bytes != kSmallUnitBytes) {
+    return {Status::kInvalidParam, "units have 2 MiB or 256 KiB"};
   }
   if (lease_count == 0 || lease_count > RegionLimits::kMaxLeases) {
     return {Status::kInvalidParam, "a region has 1 to 4096 leases"};

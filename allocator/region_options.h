@@ -32,9 +32,13 @@ struct RegionOptions {
   // NAME, or NAME@GROUP to share the region with a Unix group (0660), which is
   // given by name or number.
   std::string name = "default";  // ZCB_REGION
-  // Rounded up to whole units.
-  std::uint64_t region_bytes = RegionLimits::kDefaultRegionBytes;
-  // ZCB_REGION_BYTES
+  // Rounded up to whole huge pages.
+  std::uint64_t region_bytes =
+      RegionLimits::kDefaultRegionBytes;  // ZCB_REGION_BYTES
+  // What a process owns at a time: 2 MiB, 256 KiB, or 0: by the region's size
+  // (RegionLimits::kMinOrdinaryBytes). Small units let more processes share a
+  // small region, and make buffers above 80 KiB dearer.
+  std::uint32_t unit_bytes = 0;
   PagePolicy pages = PagePolicy::kAuto;  // ZCB_PAGES
   // A hugetlbfs mount on which the data file may lie; "" = none.
   std::string hugetlbfs_mount;  // ZCB_PAGES=...:MOUNT

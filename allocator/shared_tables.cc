@@ -18,8 +18,8 @@ Outcome CommitWordsAndHints(Region& region, std::uint64_t words_offset,
 
 Outcome SharedTables::CommitGranuleWords(std::uint32_t unit) const {
   return region_->CommitMeta(region_->geometry().granules_offset +
-                                 std::uint64_t{unit} * kGranulesPerUnit * 8,
-                             kGranulesPerUnit * 8);
+                                 std::uint64_t{FirstGranuleOf(unit)} * 8,
+                             std::uint64_t{granules_per_unit()} * 8);
 }
 
 Outcome SharedTables::CommitSlab(const SlabShape& slab) const {

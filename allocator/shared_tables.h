@@ -3,8 +3,10 @@
 #define ZCB_ALLOCATOR_SHARED_TABLES_H_
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 
+#include "allocator/buffer_ref.h"
 #include "allocator/region.h"
 #include "allocator/region_header.h"
 #include "allocator/size_classes.h"
@@ -52,12 +54,28 @@ class SharedTables {
         sparse_words_(region.meta<Word>(region.geometry().sparse_words_offset)),
         dense_hints_(region.meta<Hint>(region.geometry().dense_hints_offset)),
         sparse_hints_(region.meta<Hint>(region.geometry().sparse_hints_offset)),
+        unit_shift_(static_cast<std::uint32_t>(
+            std::countr_zero(region.geometry().granules_per_unit()))),
         unit_count_(region.geometry().unit_count),
         granule_count_(region.geometry().granule_count) {}
 
   Region& region() const { return *region_; }
   std::uint32_t unit_count() const { return unit_count_; }
   std::uint32_t granule_count() const { return granule_count_; }
+  std::uint64_t unit_bytes() const { return kGranuleBytes << unit_shift_; }
+  std::uint32_t granules_per_unit() const { return 1U << unit_shift_; }
+  std::uint32_t UnitOfGranule(std::uint32_t granule) const {
+    return granule >> unit_shift_;
+  }
+  std::uint32_t UnitOf(BufferRef ref) const {
+    return UnitOfGranule(ref.granule());
+  }
+  std::uint32_t FirstGranuleOf(std::uint32_t unit) const {
+    return unit << unit_shift_;
+  }
+  std::uint32_t FirstLineOf(std::uint32_t unit) const {
+    return FirstGranuleOf(unit) * std::uint32_t{kLinesPerGranule};
+  }
 
   Word& unit(std::uint32_t index) const { return units_[index]; }
   Word& granule(std::uint32_t index) const { return granules_[index]; }
@@ -94,6 +112,7 @@ class SharedTables {
   Word* sparse_words_;
   Hint* dense_hints_;
   Hint* sparse_hints_;
+  std::uint32_t unit_shift_;  // of granules
   std::uint32_t unit_count_;
   std::uint32_t granule_count_;
 };

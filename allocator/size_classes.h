@@ -14,19 +14,30 @@ namespace zcb::alloc {
 // class     buffers                             slab
 // 0..3      64, 128, 192, 256                   1 granule
 // 4..43     four per doubling up to 256 KiB     1, 8 or 32 granules
-// 44..70    runs of 5..31 granules              the run: one buffer
-// 71        extents: whole units                none; see extent.h
-inline constexpr std::uint32_t kSlabClassCount = 44;
+// 44..56    10 KiB .. 80 KiB again              4 granules: of small units
+// 57, 58    runs of 2 and 3 granules            the run: one buffer, of small
+//                                               units
+// 59..85    runs of 5..31 granules              the run: one buffer
+// 86        extents: whole units                none; see extent.h
+//
+// Small units (abi.h) have no room for slabs of 8 or 32 granules, and their
+// requests above 8 KiB are mapped to the classes that they have by
+// SmallUnitClassOf(): above 80 KiB, where fewer than three buffers would leave
+// more than an eighth of a slab idle, to runs and extents.
+inline constexpr std::uint32_t kSlabClassCount = 57;
+inline constexpr std::uint32_t kFirstSmallUnitClass = 44;
+inline constexpr std::uint32_t kLastSharedClass = 23;  // 8 KiB: one granule
 inline constexpr std::uint32_t kFirstRunClass = kSlabClassCount;
-inline constexpr std::uint32_t kMinRunGranules = 5;
+inline constexpr std::uint32_t kFirstLongRunClass = kFirstRunClass + 2;
+inline constexpr std::uint32_t kMinRunGranules = 5;  // of an ordinary unit
 inline constexpr std::uint32_t kMaxRunGranules = 31;
 inline constexpr std::uint32_t kExtentClass =
-    kFirstRunClass + kMaxRunGranules - kMinRunGranules + 1;
+    kFirstLongRunClass + kMaxRunGranules - kMinRunGranules + 1;
 inline constexpr std::uint32_t kClassCount = kExtentClass + 1;
 inline constexpr std::uint64_t kMaxSlabBufferBytes = 256 * 1024;
 inline constexpr std::uint64_t kMaxRunBytes =
     std::uint64_t{kMaxRunGranules} * kGranuleBytes;
-static_assert(kExtentClass == 71);
+static_assert(kExtentClass == 86);
 
 // One row of the table.
 struct SizeClass {
@@ -46,16 +57,26 @@ struct SizeClass {
 
 namespace internal {
 
+// Four steps to a doubling, from 320 bytes on.
+consteval std::uint32_t LinesOfStep(std::uint32_t id) {
+  return (5 + (id - 4) % 4) << ((id - 4) / 4);
+}
+
 consteval std::array<SizeClass, kExtentClass> MakeSizeClasses() {
   std::array<SizeClass, kExtentClass> table{};
   for (std::uint32_t id = 0; id < kExtentClass; ++id) {
     SizeClass& c = table[id];
     if (id < 4) {
       c.lines = id + 1;
+    } else if (id < kFirstSmallUnitClass) {
+      c.lines = LinesOfStep(id);
     } else if (id < kSlabClassCount) {
-      c.lines = (5 + (id - 4) % 4) << ((id - 4) / 4);
+      c.granules = kGranulesPerSmallUnit;
+      c.lines = LinesOfStep(id - kFirstSmallUnitClass + kLastSharedClass + 1);
     } else {
-      c.granules = id - kFirstRunClass + kMinRunGranules;
+      c.granules = id < kFirstLongRunClass
+                       ? id - kFirstRunClass + 2
+                       : id - kFirstLongRunClass + kMinRunGranules;
       c.lines = c.granules * std::uint32_t{kLinesPerGranule};
     }
     if (c.granules == 0) {
@@ -89,7 +110,7 @@ constexpr std::uint32_t SizeClassOf(std::uint64_t bytes) {
   }
   if (last < kMaxRunBytes) {
     return static_cast<std::uint32_t>(last >> kGranuleShift) + 1 -
-           kMinRunGranules + kFirstRunClass;
+           kMinRunGranules + kFirstLongRunClass;
   }
   return kExtentClass;
 }
@@ -100,9 +121,22 @@ constexpr std::uint32_t IndexInSlab(const SizeClass& c, std::uint32_t line) {
   return static_cast<std::uint32_t>((line * c.reciprocal) >> 32);
 }
 
+// The same in a region of small units.
+constexpr std::uint32_t SmallUnitClassOf(std::uint64_t bytes) {
+  const std::uint32_t size_class = SizeClassOf(bytes);
+  if (size_class <= kLastSharedClass) return size_class;
+  const std::uint32_t small =
+      size_class - kLastSharedClass - 1 + kFirstSmallUnitClass;
+  if (small < kFirstRunClass) return small;
+  if (bytes <= 2 * kGranuleBytes) return kFirstRunClass;
+  if (bytes <= 3 * kGranuleBytes) return kFirstRunClass + 1;
+  return kExtentClass;
+}
+
 // Units of an extent that holds `bytes` (at least one).
-constexpr std::uint64_t ExtentUnits(std::uint64_t bytes) {
-  return bytes / kUnitBytes + (bytes % kUnitBytes != 0);
+constexpr std::uint64_t ExtentUnits(std::uint64_t bytes,
+                                    std::uint64_t unit_bytes) {
+  return bytes / unit_bytes + (bytes % unit_bytes != 0);
 }
 
 }  // namespace zcb::alloc

@@ -11,7 +11,7 @@ namespace {
 // How many slabs with every buffer free a class may keep to itself. Above one
 // granule's worth of slabs they are too big to be left lying about.
 constexpr std::uint32_t EmptyKept(const SizeClass& cut) {
-  return cut.is_run() || cut.granules == kGranulesPerUnit ? 0 : 1;
+  return cut.is_run() || cut.granules >= kGranulesPerUnit / 2 ? 0 : 1;
 }
 
 constexpr std::uint32_t kHintsPerWord = 8;

@@ -8,8 +8,6 @@ namespace {
 
 using Kind = UnitWord::Kind;
 
-constexpr std::uint32_t kGranules = kGranulesPerUnit;
-
 }  // namespace
 
 bool UnitReaper::IsStillDead() const {
@@ -97,12 +95,13 @@ void UnitReaper::ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
 }
 
 void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
-  for (std::uint32_t g = 0; g < kGranules; ++g) {
-    const std::uint32_t index = unit * kGranules + g;
+  for (std::uint32_t g = 0; g < shared_.granules_per_unit(); ++g) {
+    const std::uint32_t index = shared_.FirstGranuleOf(unit) + g;
     // acquire <- granule.publish: the slab's words are backed by memory.
     const GranuleWord word(
         shared_.granule(index).load(std::memory_order_acquire));
-    const SlabShape slab = CheckedShape(word, index);
+    const SlabShape slab =
+        CheckedShape(word, index, shared_.granules_per_unit());
     if (!slab.ok() || word.granules_to_head() != 0) continue;
     for (std::uint32_t i = 0; i < slab.cut().count; ++i) {
       const BufferPlace place = PlaceAt(shared_, slab, i);

@@ -8,13 +8,13 @@ constexpr std::uint32_t kSparesKept = 1;
 // in a row the caller may as well be told that memory is short.
 constexpr int kClaimPasses = 64;
 
-constexpr std::uint32_t kGranules = kGranulesPerUnit;
-
 }  // namespace
 
-UnitTable::UnitTable(const SharedTables& shared, LeaseId lease)
+UnitTable::UnitTable(const SharedTables& shared, LeaseId lease,
+                     const AllocatorOptions& options)
     : shared_(shared),
       lease_(lease),
+      options_(options),
       states_memory_(shared.unit_count() * sizeof(State)),
       owned_memory_(shared.unit_count() * sizeof(std::uint32_t)),
       states_(states_memory_.as<State>()),
@@ -24,7 +24,7 @@ std::optional<std::uint32_t> UnitTable::TakeGranules(const SizeClass& cut) {
   const std::lock_guard lock(mutex_);
   std::uint32_t best = 0;
   std::uint32_t best_place = GranuleMap::kNoRoom;
-  std::uint32_t best_free = kGranules + 1;
+  std::uint32_t best_free = kGranulesPerUnit + 1;
   for (std::uint32_t i = 0; i < owned_count_; ++i) {
     const GranuleMap& map = states_[owned_[i]].free;
     const std::uint32_t free = map.free_count();
@@ -37,17 +37,17 @@ std::optional<std::uint32_t> UnitTable::TakeGranules(const SizeClass& cut) {
     if (free == cut.granules) break;
   }
   if (best_place == GranuleMap::kNoRoom) return std::nullopt;
-  spare_count_ -= states_[best].free.is_all_free();
+  spare_count_ -= IsSpare(states_[best]);
   states_[best].free.Take(best_place, cut.granules);
-  return best * kGranules + best_place;
+  return shared_.FirstGranuleOf(best) + best_place;
 }
 
 void UnitTable::GiveGranules(std::uint32_t first, std::uint32_t granules) {
-  const std::uint32_t unit = first / kGranules;
+  const std::uint32_t unit = shared_.UnitOfGranule(first);
   const std::lock_guard lock(mutex_);
   State& state = states_[unit];
-  state.free.Give(first % kGranules, granules);
-  if (!state.free.is_all_free()) return;
+  state.free.Give(first - shared_.FirstGranuleOf(unit), granules);
+  if (!IsSpare(state)) return;
   if (spare_count_ == kSparesKept) {
     Remove(unit, state.word.Free());
   } else {
@@ -73,9 +73,6 @@ std::optional<ClaimedUnit> UnitTable::TryClaim(std::uint32_t unit,
 Result<ClaimedUnit> UnitTable::Claim(Want want) {
   constexpr Failure kFull{Status::kNoMemory,
                           "every unit of the region is in use"};
-  const auto* const committed =
-      shared_.region().meta<std::atomic<std::uint8_t>>(
-          shared_.region().geometry().committed_offset);
   for (int pass = 0; pass < kClaimPasses; ++pass) {
     // In order of preference; the lowest index of each.
     enum : std::size_t { kAbandoned, kCommitted, kHole, kNothing };
@@ -90,9 +87,7 @@ Result<ClaimedUnit> UnitTable::Claim(Want want) {
       if (word.kind() == UnitWord::Kind::kAbandoned) {
         rank = kAbandoned;
       } else if (word.kind() == UnitWord::Kind::kFree && want == Want::kAny) {
-        // relaxed: a hint
-        rank = committed[i].load(std::memory_order_relaxed) != 0 ? kCommitted
-                                                                 : kHole;
+        rank = shared_.region().IsUnitCommitted(i) ? kCommitted : kHole;
       }
       if (rank >= best) continue;
       best = rank;
@@ -122,8 +117,8 @@ Result<ClaimedUnit> UnitTable::Claim(Want want) {
     if (!unit->was_abandoned) {
       // What an extent's owner may have left here. relaxed: invisible until
       // granule.publish says more
-      for (std::uint32_t g = 0; g < kGranules; ++g) {
-        shared_.granule(unit->index * kGranules + g)
+      for (std::uint32_t g = 0; g < shared_.granules_per_unit(); ++g) {
+        shared_.granule(shared_.FirstGranuleOf(unit->index) + g)
             .store(0, std::memory_order_relaxed);
       }
     }
@@ -136,7 +131,7 @@ void UnitTable::Insert(const ClaimedUnit& unit, GranuleMap free) {
   const std::lock_guard lock(mutex_);
   states_[unit.index] = State{unit.word, free, owned_count_};
   owned_[owned_count_++] = unit.index;
-  spare_count_ += free.is_all_free();
+  spare_count_ += IsSpare(states_[unit.index]);
 }
 
 void UnitTable::Abandon(const ClaimedUnit& unit) {
@@ -169,7 +164,7 @@ std::uint32_t UnitTable::ReturnFreeUnits() {
   std::uint32_t returned = 0;
   for (std::uint32_t i = owned_count_; i-- > 0;) {
     const std::uint32_t unit = owned_[i];
-    if (!states_[unit].free.is_all_free()) continue;
+    if (!IsSpare(states_[unit])) continue;
     Remove(unit, states_[unit].word.Free());
     ++returned;
   }
@@ -182,8 +177,7 @@ void UnitTable::LeaveAll() {
   while (owned_count_ > 0) {
     const std::uint32_t unit = owned_[owned_count_ - 1];
     const State& state = states_[unit];
-    Remove(unit,
-           state.free.is_all_free() ? state.word.Free() : state.word.Abandon());
+    Remove(unit, IsSpare(state) ? state.word.Free() : state.word.Abandon());
   }
   spare_count_ = 0;
 }

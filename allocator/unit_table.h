@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 
+#include "allocator/allocator_options.h"
 #include "allocator/granule_map.h"
 #include "allocator/lease_word.h"
 #include "allocator/private_mapping.h"
@@ -34,7 +35,8 @@ struct ClaimedUnit {
 // Death: the words name our lease; reapers turn them to Abandoned.
 class UnitTable {
  public:
-  UnitTable(const SharedTables& shared, LeaseId lease);
+  UnitTable(const SharedTables& shared, LeaseId lease,
+            const AllocatorOptions& options);
   bool ok() const { return states_memory_.ok(); }
 
   // Room for a slab in units that we have; the first granule.
@@ -61,11 +63,15 @@ class UnitTable {
     GranuleMap free;
     std::uint32_t position;  // in owned_
   };
+  bool IsSpare(const State& state) const {
+    return state.free.IsAllFree(shared_.granules_per_unit());
+  }
   std::optional<ClaimedUnit> TryClaim(std::uint32_t unit, UnitWord seen);
   void Remove(std::uint32_t unit, UnitWord next);
 
   SharedTables shared_;
   LeaseId lease_;
+  AllocatorOptions options_;
   PrivateMapping states_memory_;
   PrivateMapping owned_memory_;
   std::mutex mutex_;  // guards all below; never held over a system call

@@ -31,15 +31,15 @@ std::uint64_t CountOut(const alloc::Allocator& allocator) {
   const alloc::Region& region = allocator.region();
   const auto* units =
       region.meta<std::atomic<std::uint64_t>>(region.geometry().units_offset);
-  constexpr std::uint32_t kLinesPerUnit = alloc::kUnitBytes / alloc::kLineBytes;
+  const std::uint32_t lines_per_unit = region.geometry().lines_per_unit();
   std::uint64_t out = 0;
   for (std::uint32_t unit = 0; unit < region.geometry().unit_count; ++unit) {
     // acquire <- unit.claim: its granule words are written
     const alloc::UnitWord word(units[unit].load(std::memory_order_acquire));
     if (word.kind() == alloc::UnitWord::Kind::kFree) continue;
-    for (std::uint32_t line = 0; line < kLinesPerUnit; ++line) {
+    for (std::uint32_t line = 0; line < lines_per_unit; ++line) {
       const auto place =
-          allocator.Locate(alloc::BufferRef(unit * kLinesPerUnit + line));
+          allocator.Locate(alloc::BufferRef(unit * lines_per_unit + line));
       // acquire <- word.free: a figure for people
       if (place &&
           !alloc::BufferWord(place->word->load(std::memory_order_acquire))

@@ -174,7 +174,7 @@ TEST_F(AllocatorSendTest, SlabsWithBuffersOutAreKeptUntilTheyAreHome) {
   all.erase(all.begin() + 5);
   FreeAll(all);
   all = AllocAll(64);  // everything else becomes slabs of another class
-  const UnitWord holder = unit(place.ref.unit());
+  const UnitWord holder = unit(testing::UnitOf(place.ref));
   EXPECT_TRUE(holder.IsOwnedBy(region()->lease()));
   for (const BufferRef ref : all) {
     ASSERT_FALSE(ref.offset_bytes() + 64 > place.ref.offset_bytes() &&

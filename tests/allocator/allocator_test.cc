@@ -184,7 +184,7 @@ TEST_F(AllocatorBasicTest, ACleanEndLeavesEveryUnitFreeOrAbandoned) {
     EXPECT_TRUE(unit(u).kind() == UnitWord::Kind::kFree ||
                 unit(u).kind() == UnitWord::Kind::kAbandoned);
   }
-  EXPECT_EQ(unit(out.unit()).kind(), UnitWord::Kind::kAbandoned);
+  EXPECT_EQ(unit(testing::UnitOf(out)).kind(), UnitWord::Kind::kAbandoned);
 }
 
 TEST_F(AllocatorBasicTest, AnInheritedAllocatorRefusesEverything) {
@@ -197,7 +197,7 @@ TEST_F(AllocatorBasicTest, AnInheritedAllocatorRefusesEverything) {
     EXPECT_FALSE(allocator().IsLive(ref));
     EndAllocator();
   }));
-  EXPECT_EQ(unit(ref.unit()).kind(), UnitWord::Kind::kOwned);
+  EXPECT_EQ(unit(testing::UnitOf(ref)).kind(), UnitWord::Kind::kOwned);
   MustFree(ref);
 }
 

@@ -20,6 +20,9 @@ namespace zcb::alloc::testing {
 constexpr std::uint32_t kGranules = kGranulesPerUnit;
 constexpr std::uint32_t kLinesPerUnit = kUnitBytes / kLineBytes;
 
+// Of the ordinary units that TempDirectory::Options() asks for.
+inline std::uint32_t UnitOf(BufferRef ref) { return ref.granule() / kGranules; }
+
 inline std::shared_ptr<Region> OpenRegion(const TempDirectory& directory,
                                           std::uint32_t units) {
   RegionOptions options = directory.Options();

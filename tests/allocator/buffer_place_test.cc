@@ -23,7 +23,8 @@ TEST(CheckedShapeTest, AcceptsExactlyWhatAnOwnerWouldWrite) {
                           (place - back) % step == 0;
         const std::uint32_t granule = 5 * kGranules + place;
         const SlabShape slab =
-            CheckedShape(GranuleWord::Make(c, back, cut.granules), granule);
+            CheckedShape(GranuleWord::Make(c, back, cut.granules), granule,
+                         kGranulesPerUnit);
         ASSERT_EQ(slab.ok(), fits) << c << ' ' << place << ' ' << back;
         if (fits) {
           EXPECT_EQ(slab.head, granule - back);
@@ -35,10 +36,14 @@ TEST(CheckedShapeTest, AcceptsExactlyWhatAnOwnerWouldWrite) {
 }
 
 TEST(CheckedShapeTest, RefusesAnyOtherSpanAndAnyUnknownClass) {
-  EXPECT_FALSE(CheckedShape(GranuleWord(), 0).ok());
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(0, 0, 2), 0).ok());
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(kExtentClass, 0, 2), 0).ok());
-  EXPECT_FALSE(CheckedShape(GranuleWord::Make(200, 0, 1), 0).ok());
+  EXPECT_FALSE(CheckedShape(GranuleWord(), 0, kGranulesPerUnit).ok());
+  EXPECT_FALSE(
+      CheckedShape(GranuleWord::Make(0, 0, 2), 0, kGranulesPerUnit).ok());
+  EXPECT_FALSE(
+      CheckedShape(GranuleWord::Make(kExtentClass, 0, 2), 0, kGranulesPerUnit)
+          .ok());
+  EXPECT_FALSE(
+      CheckedShape(GranuleWord::Make(200, 0, 1), 0, kGranulesPerUnit).ok());
 }
 
 class LocateTest : public testing::AllocatorTest {
@@ -58,7 +63,7 @@ TEST_F(LocateTest, FindsTheStartOfEveryKindOfBufferAndNothingElse) {
     ASSERT_TRUE(place) << bytes;
     EXPECT_EQ(place->ref, ref);
     EXPECT_EQ(place->usable_bytes, allocator().UsableBytes(ref));
-    EXPECT_EQ(place->is_extent(), bytes > kMaxRunBytes);
+    EXPECT_EQ(place->is_extent, bytes > kMaxRunBytes);
     const auto own = allocator().Locate(ref);
     ASSERT_TRUE(own);
     EXPECT_EQ(own->word, place->word) << "privately and publicly the same";
@@ -90,7 +95,8 @@ TEST_F(LocateTest, WhateverTheGranuleWordsHoldAPlaceLiesInsideTheTables) {
   const auto* const meta = region()->meta<std::byte>(0);
   const std::uint64_t meta_bytes = region()->geometry().meta_bytes;
   for (int round = 0; round < 200000; ++round) {
-    const std::uint32_t granule = ref.unit() * kGranules + Below(kGranules);
+    const std::uint32_t granule =
+        testing::UnitOf(ref) * kGranules + Below(kGranules);
     const std::uint64_t raw =
         round % 2 == 0
             ? std::uint64_t{random()} << 32 | random()
@@ -112,14 +118,14 @@ TEST_F(LocateTest, WhateverTheGranuleWordsHoldAPlaceLiesInsideTheTables) {
 
 TEST_F(LocateTest, AForgedExtentLengthIsRefused) {
   const BufferRef ref = MustAlloc(kUnitBytes);
-  const UnitWord head = unit(ref.unit());
+  const UnitWord head = unit(testing::UnitOf(ref));
   for (const std::uint32_t units : {0U, 2U, 100U, UnitWord::kMaxLength}) {
     shared()
-        .unit(ref.unit())
+        .unit(testing::UnitOf(ref))
         .store(UnitWord(head).ExtentHead({1, 1}, units).raw());
     EXPECT_FALSE(Locate(ref.line())) << units;
   }
-  shared().unit(ref.unit()).store(head.raw());
+  shared().unit(testing::UnitOf(ref)).store(head.raw());
   EXPECT_TRUE(Locate(ref.line()));
 }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint32_t kGranules = kGranulesPerUnit;
 
 TEST(GranuleMapTest, SlabsGoLowAndAlignedRunsGoHigh) {
-  GranuleMap map = GranuleMap::AllFree();
+  GranuleMap map = GranuleMap::AllFree(kGranules);
   const SizeClass& small = kSizeClasses[0];
   const SizeClass& eight = kSizeClasses[SizeClassOf(64 * 1024)];
   const SizeClass& run = kSizeClasses[SizeClassOf(5 * kGranuleBytes)];
@@ -23,7 +23,7 @@ TEST(GranuleMapTest, SlabsGoLowAndAlignedRunsGoHigh) {
   EXPECT_EQ(map.Find(run), 27U);
   EXPECT_EQ(map.Find(kSizeClasses[43]), GranuleMap::kNoRoom);
   map.Give(0, 1);
-  EXPECT_TRUE(map.is_all_free());
+  EXPECT_TRUE(map.IsAllFree(kGranules));
   EXPECT_EQ(map.Find(kSizeClasses[43]), 0U);
 }
 

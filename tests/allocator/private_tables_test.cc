@@ -15,7 +15,8 @@ constexpr std::uint32_t kLine = 2 * kLinesPerGranule + 15;
 
 class PrivateTablesTest : public ::testing::Test {
  protected:
-  PrivateTablesTest() : tables_(Geometry::Make(4 * kUnitBytes, 64, 0, {})) {
+  PrivateTablesTest()
+      : tables_(Geometry::Make(4 * kUnitBytes, kUnitBytes, 64, 0, {})) {
     tables_.code(2).store(CodeOf(kClass));
   }
   void SetState(BufferState state) { tables_.state(kLine).store(state); }

@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::uint32_t, 8> kParams{1, 2, 3, 4, 5, 6, 7, 8};
 
 Geometry Default() {
-  return Geometry::Make(RegionLimits::kDefaultRegionBytes,
+  return Geometry::Make(RegionLimits::kDefaultRegionBytes, kUnitBytes,
                         RegionLimits::kDefaultLeases, 1 << 20, kParams);
 }
 
@@ -38,8 +38,23 @@ TEST(GeometryTest, TablesFollowOneAnotherOnPagesOfTheirOwn) {
   EXPECT_TRUE(g.IsSound());
 }
 
+TEST(GeometryTest, SmallUnitsAreSoundAndOthersAreNot) {
+  const auto make = [](std::uint32_t unit_bytes) {
+    return Geometry::Make(16 * kHugePageBytes, unit_bytes, 64, 1 << 20,
+                          kParams);
+  };
+  const Geometry small = make(kSmallUnitBytes);
+  EXPECT_TRUE(small.IsSound());
+  EXPECT_EQ(small.unit_count, 128U);
+  EXPECT_EQ(small.granules_per_unit(), 4U);
+  EXPECT_EQ(small.huge_page_count(), 16U);
+  EXPECT_FALSE(make(kSmallUnitBytes / 2).IsSound());
+  EXPECT_FALSE(make(kSmallUnitBytes * 2).IsSound());
+  EXPECT_FALSE(make(kUnitBytes * 2).IsSound());
+}
+
 TEST(GeometryTest, LargestRegionIsSound) {
-  EXPECT_TRUE(Geometry::Make(RegionLimits::kMaxRegionBytes,
+  EXPECT_TRUE(Geometry::Make(RegionLimits::kMaxRegionBytes, kUnitBytes,
                              RegionLimits::kMaxLeases,
                              RegionOptions::kMaxClientAreaBytes, kParams)
                   .IsSound());

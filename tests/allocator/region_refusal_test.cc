@@ -76,7 +76,7 @@ TEST_F(RegionRefusalTest, AnotherLayoutVersionIsSaidSo) {
 }
 
 TEST_F(RegionRefusalTest, AnotherUnitSizeIsAnotherVersion) {
-  Patch([](RegionHeader* header) { header->unit_bytes *= 2; });
+  Patch([](RegionHeader* header) { header->huge_page_bytes *= 2; });
   ExpectRefusal(Status::kVersion);
 }
 

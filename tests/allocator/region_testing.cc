@@ -37,6 +37,7 @@ RegionOptions TempDirectory::Options() const {
   options.directory = path_;
   options.name = "r";
   options.region_bytes = 8 * kUnitBytes;
+  options.unit_bytes = kUnitBytes;  // though the region is small
   options.prefault_bytes = 0;
   options.lease_count = 64;
   options.client_area_bytes = 1 << 20;

@@ -12,6 +12,7 @@ TEST(SizeClassesTest, EveryRequestGetsTheSmallestClassThatHoldsIt) {
   std::uint32_t expected = 0;
   for (std::uint64_t bytes = 1; bytes <= kMaxRunBytes; ++bytes) {
     if (bytes > kSizeClasses[expected].bytes()) ++expected;
+    if (expected == kFirstSmallUnitClass) expected = kFirstLongRunClass;
     ASSERT_EQ(SizeClassOf(bytes), expected) << bytes;
   }
   EXPECT_EQ(expected, kExtentClass - 1);
@@ -30,8 +31,8 @@ TEST(SizeClassesTest, ClassesAreFourPerDoublingUpTo256KiBThenRuns) {
   EXPECT_EQ(kSizeClasses[4].bytes(), 320U);
   EXPECT_EQ(kSizeClasses[7].bytes(), 512U);
   EXPECT_EQ(kSizeClasses[43].bytes(), 256U * 1024);
-  EXPECT_EQ(kSizeClasses[44].bytes(), 5 * kGranuleBytes);
-  EXPECT_EQ(kSizeClasses[70].bytes(), 31 * kGranuleBytes);
+  EXPECT_EQ(kSizeClasses[kFirstLongRunClass].bytes(), 5 * kGranuleBytes);
+  EXPECT_EQ(kSizeClasses[kExtentClass - 1].bytes(), 31 * kGranuleBytes);
 }
 
 TEST(SizeClassesTest, FragmentationStaysWithinThePromisedBounds) {
@@ -61,8 +62,11 @@ TEST(SizeClassesTest, SlabsAreWholeGranulesAndWasteAtMostAnEighth) {
     EXPECT_LE(cut.granules, kGranulesPerUnit) << c;
     EXPECT_EQ(cut.is_run(), c >= kFirstRunClass) << c;
     if (!cut.is_run()) {
-      EXPECT_TRUE(cut.granules == 1 || cut.granules == 8 || cut.granules == 32);
-      EXPECT_GE(cut.count, 8U) << c;
+      const bool is_small = c >= kFirstSmallUnitClass;
+      EXPECT_TRUE(is_small ? cut.granules == 4
+                           : cut.granules == 1 || cut.granules == 8 ||
+                                 cut.granules == 32);
+      EXPECT_GE(cut.count, is_small ? 3U : 8U) << c;
     }
   }
 }
@@ -87,10 +91,28 @@ TEST(SizeClassesTest, TheReciprocalDividesExactlyForEveryLineOfEverySlab) {
   }
 }
 
+TEST(SizeClassesTest, SmallUnitsGetClassesThatFitIntoThem) {
+  for (std::uint64_t bytes = 0; bytes <= 4 * kUnitBytes; bytes += 61) {
+    const std::uint32_t c = SmallUnitClassOf(bytes);
+    if (c == kExtentClass) {
+      ASSERT_GT(bytes, 3 * kGranuleBytes);
+      continue;
+    }
+    ASSERT_GE(kSizeClasses[c].bytes(), bytes);
+    ASSERT_LE(kSizeClasses[c].granules, kGranulesPerSmallUnit) << bytes;
+    if (bytes > 80 * 1024) {
+      ASSERT_TRUE(kSizeClasses[c].is_run()) << bytes;
+    } else {
+      ASSERT_EQ(kSizeClasses[c].bytes(),
+                kSizeClasses[SizeClassOf(bytes)].bytes());
+    }
+  }
+}
+
 TEST(SizeClassesTest, ExtentsAreRoundedUpToWholeUnits) {
-  EXPECT_EQ(ExtentUnits(kUnitBytes), 1U);
-  EXPECT_EQ(ExtentUnits(kUnitBytes + 1), 2U);
-  EXPECT_EQ(ExtentUnits(~std::uint64_t{0}),
+  EXPECT_EQ(ExtentUnits(kUnitBytes, kUnitBytes), 1U);
+  EXPECT_EQ(ExtentUnits(kUnitBytes + 1, kUnitBytes), 2U);
+  EXPECT_EQ(ExtentUnits(~std::uint64_t{0}, kUnitBytes),
             (~std::uint64_t{0} >> kUnitShift) + 1);
 }
 

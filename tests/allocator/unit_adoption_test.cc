@@ -78,9 +78,9 @@ TEST_F(UnitAdoptionTest, ABufferThatComesBackToNobodyWaitsForTheAdopter) {
 
 TEST_F(UnitAdoptionTest, EachAdoptionRaisesTheEpoch) {
   const std::uint32_t line = FillAndLeave(30'000).front().ref.line();
-  const std::uint32_t before = unit(BufferRef(line).unit()).epoch();
+  const std::uint32_t before = unit(testing::UnitOf(BufferRef(line))).epoch();
   AllocAll(30'000);
-  const UnitWord word = unit(BufferRef(line).unit());
+  const UnitWord word = unit(testing::UnitOf(BufferRef(line)));
   EXPECT_EQ(word.epoch(), before + 1);
   EXPECT_TRUE(word.IsOwnedBy(region()->lease()));
 }
@@ -112,7 +112,7 @@ TEST_F(UnitAdoptionTest, GranulesWithNonsenseAreLeftAlone) {
   const BufferRef first = MustAlloc(64);
   Send(first);
   EndAllocator();
-  const std::uint32_t unit_granule = first.unit() * kGranulesPerUnit;
+  const std::uint32_t unit_granule = testing::UnitOf(first) * kGranulesPerUnit;
   const auto Scribble = [&](std::uint32_t g, GranuleWord word) {
     shared().granule(unit_granule + g).store(word.raw());
   };
@@ -129,7 +129,7 @@ TEST_F(UnitAdoptionTest, GranulesWithNonsenseAreLeftAlone) {
   }
   FreeAll(all);
   EndAllocator();
-  EXPECT_EQ(unit(first.unit()).kind(), Kind::kAbandoned);
+  EXPECT_EQ(unit(testing::UnitOf(first)).kind(), Kind::kAbandoned);
 }
 
 TEST_F(UnitAdoptionTest, OfTwoHeadsThatOverlapTheFirstCounts) {
@@ -154,8 +154,8 @@ TEST_F(UnitAdoptionTest, TwoAllocatorsNeverOwnOneUnit) {
   for (;;) {
     const auto a = allocator().Alloc(500'000);
     const auto b = other->Alloc(500'000);
-    if (a) mine.insert(a->unit());
-    if (b) theirs.insert(b->unit());
+    if (a) mine.insert(testing::UnitOf(*a));
+    if (b) theirs.insert(testing::UnitOf(*b));
     if (!a && !b) break;
   }
   EXPECT_EQ(mine.size() + theirs.size(), 8U);

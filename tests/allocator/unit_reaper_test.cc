@@ -33,7 +33,8 @@ class UnitReaperTest : public testing::AllocatorTest {
       out.push_back(Send(MustAlloc(bytes), i));
     }
     EndAllocator();
-    Set(out[0].ref.unit(), unit(out[0].ref.unit()).Own(kDead));
+    Set(testing::UnitOf(out[0].ref),
+        unit(testing::UnitOf(out[0].ref)).Own(kDead));
     NewAllocator();
     return out;
   }
@@ -41,12 +42,13 @@ class UnitReaperTest : public testing::AllocatorTest {
     const BufferRef ref = MustAlloc(units * kUnitBytes);
     const BufferPlace place = *allocator().Locate(ref);
     if (is_out) Send(ref, 5);
-    const UnitWord head = unit(ref.unit());
+    const UnitWord head = unit(testing::UnitOf(ref));
     EndAllocator();
     // As if the end had not happened.
-    Set(ref.unit(), head.ExtentHead(kDead, units));
+    Set(testing::UnitOf(ref), head.ExtentHead(kDead, units));
     for (std::uint32_t i = 1; i < units; ++i) {
-      Set(ref.unit() + i, unit(ref.unit() + i).Member(kDead, i));
+      Set(testing::UnitOf(ref) + i,
+          unit(testing::UnitOf(ref) + i).Member(kDead, i));
     }
     NewAllocator();
     return place;
@@ -64,7 +66,7 @@ TEST_F(UnitReaperTest, UnpublishedBuffersBecomeFreeAndTheUnitAbandoned) {
   const std::vector<BufferPlace> out = DeadUnit(1000, 10);
   Reap();
   EXPECT_EQ(published_, 10);
-  EXPECT_EQ(unit(out[0].ref.unit()).kind(), Kind::kAbandoned);
+  EXPECT_EQ(unit(testing::UnitOf(out[0].ref)).kind(), Kind::kAbandoned);
   for (std::size_t i = 0; i < out.size(); ++i) {
     EXPECT_EQ(Load(out[i]).is_free(), i % 2 == 1) << i;
     EXPECT_EQ(out[i].hint->load(), i % 2) << i;
@@ -90,13 +92,13 @@ TEST_F(UnitReaperTest, RetainedAndHeldWordsAreNotItsBusiness) {
 TEST_F(UnitReaperTest, ReapingTwiceIsReapingOnce) {
   const std::vector<BufferPlace> out = DeadUnit(1000, 3);
   Reap();
-  const UnitWord after = unit(out[0].ref.unit());
+  const UnitWord after = unit(testing::UnitOf(out[0].ref));
   Reap();
-  EXPECT_EQ(unit(out[0].ref.unit()), after);
+  EXPECT_EQ(unit(testing::UnitOf(out[0].ref)), after);
 }
 
 TEST_F(UnitReaperTest, OtherGenerationsAndOtherSlotsAreLeftAlone) {
-  const std::uint32_t mine = MustAlloc(64).unit();
+  const std::uint32_t mine = testing::UnitOf(MustAlloc(64));
   const UnitWord owned = UnitWord().Own({kDead.slot, kDead.generation + 1});
   const UnitWord reserved = UnitWord().Reserve({41, 1}, 2);
   const UnitWord before = unit(mine);
@@ -116,9 +118,9 @@ TEST_F(UnitReaperTest, NothingChangesOnceTheLeaseIsSomebodyElses) {
   for (const LeaseWord later : {Died().Release(), Died().Release().Attach(99),
                                 Died().Release().Attach(99).Die()}) {
     SetLease(later);
-    const UnitWord before = unit(out[0].ref.unit());
+    const UnitWord before = unit(testing::UnitOf(out[0].ref));
     Reap();
-    EXPECT_EQ(unit(out[0].ref.unit()), before);
+    EXPECT_EQ(unit(testing::UnitOf(out[0].ref)), before);
     EXPECT_FALSE(Load(out[1]).is_free());
     EXPECT_EQ(unit(5).kind(), Kind::kReserved);
   }
@@ -126,7 +128,8 @@ TEST_F(UnitReaperTest, NothingChangesOnceTheLeaseIsSomebodyElses) {
 
 TEST_F(UnitReaperTest, AJudgeDuringWhichTheUnitChangesHandsIsNotBelieved) {
   const std::vector<BufferPlace> out = DeadUnit(1000, 2);
-  std::atomic<std::uint64_t>& holder = shared().unit(out[0].ref.unit());
+  std::atomic<std::uint64_t>& holder =
+      shared().unit(testing::UnitOf(out[0].ref));
   allocator().ReapUnits(
       kDead,
       [](void* context, BufferRef, BufferWord) {
@@ -137,7 +140,7 @@ TEST_F(UnitReaperTest, AJudgeDuringWhichTheUnitChangesHandsIsNotBelieved) {
       },
       &holder);
   EXPECT_FALSE(Load(out[0]).is_free());
-  EXPECT_EQ(unit(out[0].ref.unit()).kind(), Kind::kOwned);
+  EXPECT_EQ(unit(testing::UnitOf(out[0].ref)).kind(), Kind::kOwned);
 }
 
 TEST_F(UnitReaperTest, AHalfMadeExtentIsUndoneFromAnyStep) {
@@ -164,7 +167,7 @@ TEST_F(UnitReaperTest, AHalfMadeExtentIsUndoneFromAnyStep) {
 
 TEST_F(UnitReaperTest, AHalfFreedExtentIsFinishedFromAnyStep) {
   for (std::uint32_t done = 0; done < 4; ++done) {
-    const std::uint32_t first = DeadExtent(4, false).ref.unit();
+    const std::uint32_t first = testing::UnitOf(DeadExtent(4, false).ref);
     Set(first, unit(first).Freeing(kDead));
     for (std::uint32_t i = 0; i < done; ++i) {
       Set(first + 3 - i, unit(first + 3 - i).Free());
@@ -177,7 +180,7 @@ TEST_F(UnitReaperTest, AHalfFreedExtentIsFinishedFromAnyStep) {
 }
 
 TEST_F(UnitReaperTest, AnExtentThatWasNeverSentIsFreed) {
-  const std::uint32_t first = DeadExtent(3, false).ref.unit();
+  const std::uint32_t first = testing::UnitOf(DeadExtent(3, false).ref);
   Reap();
   for (std::uint32_t i = 0; i < 3; ++i) {
     EXPECT_EQ(unit(first + i).kind(), Kind::kFree);
@@ -189,7 +192,7 @@ TEST_F(UnitReaperTest, AnExtentThatIsOutOutlivesItsOwnerUntilItComesBack) {
   const BufferWord sent = BufferWord(place.word->load()).Send(3, 6);
   Store(place, sent);  // published
   Reap();
-  EXPECT_EQ(unit(place.ref.unit()).kind(), Kind::kOrphanHead);
+  EXPECT_EQ(unit(testing::UnitOf(place.ref)).kind(), Kind::kOrphanHead);
   SetLease(Died().Release().Attach(99));  // the slot has a new owner
   const auto located = allocator().Locate(place.ref);
   ASSERT_TRUE(located);
@@ -197,7 +200,7 @@ TEST_F(UnitReaperTest, AnExtentThatIsOutOutlivesItsOwnerUntilItComesBack) {
   TurnFree(*located);
   allocator().ComeBack(*located);
   for (std::uint32_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(unit(place.ref.unit() + i).kind(), Kind::kFree);
+    EXPECT_EQ(unit(testing::UnitOf(place.ref) + i).kind(), Kind::kFree);
   }
 }
 
@@ -206,9 +209,9 @@ TEST_F(UnitReaperTest, AnExtentThatComesBackBeforeTheReaperIsFreedByTheReaper) {
   Store(place, BufferWord(place.word->load()).Send(3, 6));
   TurnFree(place);
   allocator().ComeBack(place);
-  EXPECT_EQ(unit(place.ref.unit()).kind(), Kind::kExtentHead);
+  EXPECT_EQ(unit(testing::UnitOf(place.ref)).kind(), Kind::kExtentHead);
   Reap();
-  EXPECT_EQ(unit(place.ref.unit()).kind(), Kind::kFree);
+  EXPECT_EQ(unit(testing::UnitOf(place.ref)).kind(), Kind::kFree);
 }
 
 TEST_F(UnitReaperTest, NonsenseInUnitWordsHurtsNobody) {
