@@ -3,6 +3,7 @@
 #ifndef ZCB_ALLOCATOR_ALLOCATOR_OPTIONS_H_
 #define ZCB_ALLOCATOR_ALLOCATOR_OPTIONS_H_
 
+#include <algorithm>
 #include <cstdint>
 
 #include "allocator/status.h"
@@ -13,7 +14,7 @@ struct NumaTopology;
 
 struct AllocatorOptions {
   static constexpr std::uint64_t kNoQuota = 0;
-  static constexpr std::uint64_t kDefaultSpareBytes = std::uint64_t{32} << 20;
+  static constexpr std::uint64_t kDefaultSpareBytes = std::uint64_t{64} << 20;
   static constexpr std::int32_t kNoNode = -1;     // wherever memory comes from
   static constexpr std::int32_t kLocalNode = -2;  // of the CPU that asks
 
@@ -21,10 +22,16 @@ struct AllocatorOptions {
   // no limit but the region. What others hold of them counts until it is back.
   std::uint64_t quota_bytes = kNoQuota;  // ZCB_QUOTA_BYTES
 
-  // Empty units that stay with the process, so that a working set that swings
-  // does not claim and give back units all the time. Beyond that they go back
-  // to the region; what is kept shrinks again when it has not been needed.
+  // Free memory that stays with the process, so that a working set that swings
+  // does not claim and give back units all the time: of empty units this much,
+  // and as much of buffers ready for use (beside what threads have at hand).
+  // Beyond that they go back to the region; what is kept shrinks again when it
+  // has not been needed.
+  // Never more than a sixteenth of the region.
   std::uint64_t spare_bytes = kDefaultSpareBytes;  // ZCB_SPARE_BYTES
+  std::uint64_t SpareBytesIn(std::uint64_t region_bytes) const {
+    return std::min(spare_bytes, region_bytes / 16);
+  }
 
   // Whether units that go back to the region also give their memory back to
   // the system: what is free and committed in the region beyond this many

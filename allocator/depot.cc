@@ -13,13 +13,31 @@ constexpr std::size_t TotalLines() {
 
 }  // namespace
 
-Depot::Depot() : lines_(TotalLines() * sizeof(std::uint32_t)) {
+Depot::Depot(std::uint64_t budget_bytes)
+    : lines_(TotalLines() * sizeof(std::uint32_t)),
+      room_bytes_(static_cast<std::int64_t>(
+          std::min<std::uint64_t>(budget_bytes, INT64_MAX))) {
   if (!lines_.ok()) return;
   auto* next = lines_.as<std::uint32_t>();
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
     shelves_[c].lines = next;
     next += LimitOf(c);
   }
+}
+
+std::uint32_t Depot::Reserve(std::uint64_t buffer_bytes, std::uint32_t wanted) {
+  const auto want_bytes = static_cast<std::int64_t>(buffer_bytes * wanted);
+  // relaxed, all of these: a sum; the shelf's lock orders what it counts
+  const std::int64_t room =
+      room_bytes_.fetch_sub(want_bytes, std::memory_order_relaxed);
+  if (room >= want_bytes) return wanted;
+  const auto fits =
+      static_cast<std::uint32_t>(std::max<std::int64_t>(room, 0) /
+                                 static_cast<std::int64_t>(buffer_bytes));
+  room_bytes_.fetch_add(
+      want_bytes - static_cast<std::int64_t>(buffer_bytes * fits),
+      std::memory_order_relaxed);
+  return fits;
 }
 
 std::uint32_t Depot::Take(std::uint32_t size_class,
@@ -30,6 +48,10 @@ std::uint32_t Depot::Take(std::uint32_t size_class,
       std::min(shelf.count, static_cast<std::uint32_t>(out.size()));
   shelf.count -= count;
   std::copy_n(shelf.lines + shelf.count, count, out.begin());
+  // relaxed: see Reserve()
+  room_bytes_.fetch_add(
+      static_cast<std::int64_t>(kSizeClasses[size_class].bytes() * count),
+      std::memory_order_relaxed);
   return count;
 }
 
@@ -37,8 +59,10 @@ std::uint32_t Depot::Put(std::uint32_t size_class,
                          std::span<const std::uint32_t> lines) {
   Shelf& shelf = shelves_[size_class];
   const std::lock_guard lock(shelf.mutex);
-  const auto count = std::min(LimitOf(size_class) - shelf.count,
-                              static_cast<std::uint32_t>(lines.size()));
+  const auto count =
+      Reserve(kSizeClasses[size_class].bytes(),
+              std::min(LimitOf(size_class) - shelf.count,
+                       static_cast<std::uint32_t>(lines.size())));
   std::copy_n(lines.begin(), count, shelf.lines + shelf.count);
   shelf.count += count;
   return count;

@@ -3,7 +3,9 @@
 #ifndef ZCB_ALLOCATOR_DEPOT_H_
 #define ZCB_ALLOCATOR_DEPOT_H_
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <span>
@@ -15,16 +17,25 @@ namespace zcb::alloc {
 
 // Per class, a small stack of line numbers under a lock of its own, so that
 // threads which allocate and threads which free exchange buffers in batches.
-// Bounded: what does not fit goes on to the slabs, where emptiness shows.
-// Private to the process; a lock here is never held over a system call.
+// Bounded, each shelf by a count and all of them by `budget_bytes`: what does
+// not fit goes on to the slabs, where emptiness shows. Private to the process;
+// a lock here is never held over a system call.
+//
+// Large buffers need it most: theirs are slabs of a few or of one, and without
+// a shelf each of a burst would be cut anew and dissolved again.
 class Depot {
  public:
-  Depot();
+  explicit Depot(std::uint64_t budget_bytes);
   bool ok() const { return lines_.ok(); }
 
+  static constexpr std::uint64_t kLargeShelfBytes = std::uint64_t{64} << 20;
   static constexpr std::uint32_t LimitOf(std::uint32_t size_class) {
     const std::uint32_t magazine = MagazineLimits::Of(size_class);
-    return magazine > MagazineLimits::kMaxLargeCount ? 4 * magazine : magazine;
+    const std::uint64_t bytes = kSizeClasses[size_class].bytes();
+    return bytes <= kGranuleBytes
+               ? 4 * magazine
+               : static_cast<std::uint32_t>(std::max<std::uint64_t>(
+                     magazine, kLargeShelfBytes / bytes));
   }
 
   // Moves up to out.size() buffers to `out`; how many. The last batch that
@@ -40,8 +51,13 @@ class Depot {
     std::uint32_t count = 0;
     std::uint32_t* lines = nullptr;
   };
+  // How many of `wanted` buffers the budget allows; taken from it.
+  std::uint32_t Reserve(std::uint64_t buffer_bytes, std::uint32_t wanted);
+
   PrivateMapping lines_;
   std::array<Shelf, kExtentClass> shelves_;
+  // What is left of the budget. Touched once a batch.
+  std::atomic<std::int64_t> room_bytes_;
 };
 
 }  // namespace zcb::alloc

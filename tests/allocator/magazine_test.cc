@@ -57,7 +57,7 @@ TEST(MagazineTest, RotatesOverAtMostFourMebibytes) {
 }
 
 TEST(DepotTest, ReturnsTheLastBatchFirstAndEachBatchInOrder) {
-  Depot depot;
+  Depot depot(~std::uint64_t{0});
   ASSERT_TRUE(depot.ok());
   const std::array<std::uint32_t, 3> first{1, 2, 3};
   const std::array<std::uint32_t, 2> second{8, 9};
@@ -74,8 +74,23 @@ TEST(DepotTest, ReturnsTheLastBatchFirstAndEachBatchInOrder) {
   EXPECT_EQ(depot.Take(0, rest), 0U);
 }
 
+TEST(DepotTest, TakesNoMoreThanItsBudgetOfAllClassesTogether) {
+  constexpr std::uint32_t kBig = 43;  // 256 KiB
+  constexpr std::uint32_t kSmall = 3;
+  Depot depot(10 * kSizeClasses[kBig].bytes() + 100);
+  std::array<std::uint32_t, 32> lines{};
+  ASSERT_EQ(depot.Put(kBig, lines), 10U);
+  EXPECT_EQ(depot.Put(kBig, lines), 0U);
+  EXPECT_EQ(depot.Put(kSmall, lines), 0U);  // 100 bytes are less than one
+  ASSERT_EQ(depot.Take(kBig, std::span(lines).first(1)), 1U);
+  EXPECT_EQ(depot.Put(kSmall, lines), 32U);
+  EXPECT_EQ(depot.Put(kBig, lines), 0U);
+  EXPECT_EQ(depot.Take(kSmall, lines), 32U);
+  EXPECT_EQ(depot.Put(kBig, lines), 1U);
+}
+
 TEST(DepotTest, TakesNoMoreThanItsLimitOfAnyClass) {
-  Depot depot;
+  Depot depot(~std::uint64_t{0});
   const std::array<std::uint32_t, 100> batch{};
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
     std::uint32_t total = 0;
