@@ -33,6 +33,19 @@ cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer) {
   });
 }
 
+cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
+                                 size_t alignment, void** buffer) {
+  return Guarded([&] {
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    if (buffer == nullptr) return CS_ERR_INVALID_PARAM;
+    const auto payload = pin->attachment().AllocAlignedPayload(size, alignment);
+    if (!payload) return ToCsError(payload.status());
+    *buffer = *payload;
+    return CS_OK;
+  });
+}
+
 cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer) {
   return Guarded([&] {
     const auto pin = FindHandle(handle);

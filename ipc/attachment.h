@@ -34,6 +34,12 @@ struct IpcOptions {
   static Result<IpcOptions> FromEnvironment();
 };
 
+// A payload that can be sent or freed: its buffer, and where the header goes.
+struct LivePayload {
+  alloc::BufferRef buffer;
+  bool is_aligned = false;  // see message_place.h
+};
+
 // Thread-safe. One per process and region; handles share it.
 class Attachment : public std::enable_shared_from_this<Attachment> {
  public:
@@ -55,10 +61,17 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // A live buffer whose payload has at least `payload_bytes`; the pointer is
   // to the payload, 64-byte aligned. Errors of Allocator::Alloc().
   Result<std::byte*> AllocPayload(std::uint64_t payload_bytes);
+  // The same with a payload at a multiple of `alignment_bytes`: a power of two
+  // up to 2 MiB (256 KiB in a region of small units). Above 64 the header lies
+  // outside the buffer, so a page holds nothing but payload; what is aligned
+  // to more than 64 bytes is aligned to a page. Errors of
+  // Allocator::AllocAligned().
+  Result<std::byte*> AllocAlignedPayload(std::uint64_t payload_bytes,
+                                         std::uint64_t alignment_bytes);
   // kInvalidParam: not the payload of a live buffer of this process.
   Outcome FreePayload(const void* payload);
   // The buffer of a payload pointer, if one of ours is live there.
-  Result<alloc::BufferRef> LivePayload(const void* payload) const;
+  Result<LivePayload> FindLivePayload(const void* payload) const;
   std::uint64_t LargestPayloadBytes() const;
   // Payload bytes that fit into a live buffer of ours; 0 if it is none.
   std::uint64_t UsablePayloadBytes(const void* payload) const;

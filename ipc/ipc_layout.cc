@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "ipc/group_header.h"
+#include "ipc/message_header.h"
 
 namespace zcb::ipc {
 namespace {
@@ -14,7 +15,8 @@ constexpr std::uint64_t RoundUp(std::uint64_t bytes) {
 
 // Lays the area out from offset 0; `end` is the room it takes.
 IpcGeometry Lay(const std::array<std::uint32_t, 8>& params,
-                std::uint32_t lease_count, std::uint64_t* end) {
+                std::uint32_t lease_count, std::uint64_t region_bytes,
+                std::uint64_t* end) {
   IpcGeometry g;
   g.group_count = params[1];
   g.entry_count = params[2];
@@ -35,7 +37,9 @@ IpcGeometry Lay(const std::array<std::uint32_t, 8>& params,
       RoundUp(std::uint64_t{g.entry_count} * sizeof(EntryState));
   g.group_bytes =
       g.slots_offset_in_group + RoundUp(std::uint64_t{g.slot_count} * 8);
-  *end = g.groups_offset + g.group_bytes * g.group_count;
+  g.aligned_headers_offset = g.groups_offset + g.group_bytes * g.group_count;
+  *end = g.aligned_headers_offset +
+         region_bytes / alloc::kMetaPageBytes * kHeaderBytes;
   return g;
 }
 
@@ -56,9 +60,10 @@ std::array<std::uint32_t, 8> IpcGeometry::DefaultParams() {
 }
 
 std::uint64_t IpcGeometry::AreaBytes(const std::array<std::uint32_t, 8>& params,
-                                     std::uint32_t lease_count) {
+                                     std::uint32_t lease_count,
+                                     std::uint64_t region_bytes) {
   std::uint64_t end = 0;
-  Lay(params, lease_count, &end);
+  Lay(params, lease_count, region_bytes, &end);
   return end;
 }
 
@@ -67,7 +72,8 @@ Result<IpcGeometry> IpcGeometry::From(const alloc::Geometry& region) {
     return {Status::kNotSupported, "the region was made without groups"};
   }
   std::uint64_t end = 0;
-  IpcGeometry g = Lay(region.client_params, region.lease_count, &end);
+  IpcGeometry g =
+      Lay(region.client_params, region.lease_count, region.region_bytes, &end);
   if (end > region.client_area_bytes) {
     return {Status::kNotSupported, "the region's client area is too small"};
   }
@@ -75,6 +81,7 @@ Result<IpcGeometry> IpcGeometry::From(const alloc::Geometry& region) {
   g.names_offset += region.client_offset;
   g.keeps_offset += region.client_offset;
   g.groups_offset += region.client_offset;
+  g.aligned_headers_offset += region.client_offset;
   return g;
 }
 

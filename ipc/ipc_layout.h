@@ -1,6 +1,7 @@
 // Where the groups, rings and keep records lie in a region's client area.
 //
-//   directory words | name records | keep records (per lease) | groups
+//   directory words | name records | keep records (per lease) | groups |
+//   headers of page-aligned messages
 //   one group:  header | entries | slots
 //
 // Nothing is committed at creation but the directory words; each part is
@@ -19,7 +20,7 @@ namespace zcb::ipc {
 
 // Limits and defaults in one place; maxima come from widths of word fields.
 struct IpcLimits {
-  static constexpr std::uint32_t kLayoutVersion = 1;
+  static constexpr std::uint32_t kLayoutVersion = 2;
   static constexpr std::uint32_t kMaxGroups = 1024;   // 10 bits
   static constexpr std::uint32_t kMaxEntries = 4096;  // 12 bits
   static constexpr std::uint32_t kMinSlots = 1024;
@@ -48,6 +49,7 @@ struct IpcGeometry {
   std::uint64_t group_bytes = 0;
   std::uint64_t entries_offset_in_group = 0;
   std::uint64_t slots_offset_in_group = 0;
+  std::uint64_t aligned_headers_offset = 0;  // a line per 4 KiB of the region
 
   // Ring positions that only control records may use: a join and a leave (or
   // process-down) for every entry always fit.
@@ -57,7 +59,8 @@ struct IpcGeometry {
   // that takes.
   static std::array<std::uint32_t, 8> DefaultParams();
   static std::uint64_t AreaBytes(const std::array<std::uint32_t, 8>& params,
-                                 std::uint32_t lease_count);
+                                 std::uint32_t lease_count,
+                                 std::uint64_t region_bytes);
   // kNotSupported: no room for groups, or numbers out of range.
   static Result<IpcGeometry> From(const alloc::Geometry& region);
 };

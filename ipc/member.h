@@ -32,6 +32,7 @@ struct Event {
   // retained). Shared with every other member: read only.
   const std::byte* payload = nullptr;
   std::uint64_t length_bytes = 0;
+  alloc::BufferRef buffer;  // that holds it
   MemberAddress sender;
 
   // kView: the change; view() is the membership after it.

@@ -6,6 +6,7 @@
 #include "ipc/bell_ringer.h"
 #include "ipc/member_table.h"
 #include "ipc/message_header.h"
+#include "ipc/message_place.h"
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
@@ -52,15 +53,16 @@ Result<Event> Member::Next() {
 
 Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
   alloc::Allocator& allocator = attachment_->allocator();
-  const auto place = allocator.Locate(slot.ref());
-  if (!place) return {Status::kLibrary, "a slot names no buffer"};
-  const std::byte* const base = allocator.Pointer(slot.ref());
-  __builtin_prefetch(base + kHeaderBytes);
-  MessageHeader header;
-  std::memcpy(&header, base, sizeof(header));  // once; checked, then used
+  const auto message = MessagePlace::Of(allocator, slot.ref());
+  if (!message) return {Status::kLibrary, "a slot names no buffer"};
+  const std::byte* const payload = message->Payload(allocator);
+  __builtin_prefetch(payload);
+  MessageHeader header;  // copied once; checked, then used
+  std::memcpy(&header, message->Header(allocator, attachment_->geometry()),
+              sizeof(header));
   if (header.magic != MessageHeader::kMagic || header.position != position_ ||
       header.group_slot != group_.group_slot() ||
-      header.length_bytes > place->usable_bytes - kHeaderBytes ||
+      header.length_bytes > message->payload_bytes() ||
       header.entry >= group_.entry_count()) {
     return {Status::kLibrary, "a damaged message header"};
   }
@@ -74,7 +76,8 @@ Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
     return false;
   }
   event->kind = Event::Kind::kMessage;
-  event->payload = base + kHeaderBytes;
+  event->payload = payload;
+  event->buffer = message->buffer().ref;
   event->length_bytes = header.length_bytes;
   event->sender = {header.node_id, header.pid};
   return true;
@@ -148,10 +151,7 @@ Outcome Member::Retain(const Event& message) {
   if (message.kind != Event::Kind::kMessage || depth_ == 0) {
     return {Status::kInvalidParam, "not a message that was begun"};
   }
-  const auto ref =
-      attachment_->allocator().RefOf(message.payload - kHeaderBytes);
-  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
-  return attachment_->keeps().Keep(attachment_->allocator(), *ref,
+  return attachment_->keeps().Keep(attachment_->allocator(), message.buffer,
                                    group_.group_slot(), message.sequence);
 }
 

@@ -6,6 +6,7 @@
 #include "allocator/buffer_word.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/message_header.h"
+#include "ipc/message_place.h"
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
@@ -35,27 +36,36 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
 
 Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes) {
   alloc::Allocator& allocator = attachment_->allocator();
-  const auto ref = payload == nullptr ? std::nullopt
-                                      : allocator.RefOf(payload - kHeaderBytes);
-  if (!ref) return {Status::kInvalidParam, "not a payload of this region"};
-  const auto place = allocator.BeginSend(*ref);
+  const auto live = attachment_->FindLivePayload(payload);
+  if (!live) return live.failure();
+  const auto place = allocator.BeginSend(live->buffer);
   if (!place) return place.failure();
-  if (length_bytes > place->usable_bytes - kHeaderBytes) {
+  const MessagePlace message(*place, live->is_aligned);
+  if (length_bytes > message.payload_bytes()) {
     allocator.CancelSend(*place);
     return {Status::kTooBig, "longer than the buffer"};
   }
+  if (message.is_aligned()) {
+    // It may not have come from AllocAlignedPayload().
+    if (const Outcome backed = MessagePlace::CommitHeader(
+            allocator, attachment_->geometry(), place->ref);
+        !backed) {
+      allocator.CancelSend(*place);
+      return backed;
+    }
+  }
   // relaxed: Free, and ours alone to change until it is out
   const alloc::BufferWord home(place->word->load(std::memory_order_relaxed));
-  auto* const header =
-      new (payload - kHeaderBytes) MessageHeader{0,
-                                                 length_bytes,
-                                                 group_.group_slot(),
-                                                 address_.node_id,
-                                                 address_.pid,
-                                                 entry_,
-                                                 entry_generation_,
-                                                 MessageHeader::kMagic,
-                                                 {}};
+  auto* const header = new (message.Header(allocator, attachment_->geometry()))
+      MessageHeader{0,
+                    length_bytes,
+                    group_.group_slot(),
+                    address_.node_id,
+                    address_.pid,
+                    entry_,
+                    entry_generation_,
+                    MessageHeader::kMagic,
+                    {}};
   Failure failure{Status::kLibrary, "damaged ring"};
   bool reaped = false;
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
@@ -91,7 +101,7 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes) {
     if (TryPublish(group_, slot,
                    SlotWord::Message(
                        SlotWord::LapOf(slot.position, group_.slot_shift()),
-                       place->ref))) {
+                       message.named()))) {
       // relaxed: a hint
       hints_.filled_below.store(slot.position + 1, std::memory_order_relaxed);
       if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);

@@ -5,13 +5,14 @@
 #include "ipc/bell_ringer.h"
 #include "ipc/entry_word.h"
 #include "ipc/member_table.h"
+#include "ipc/message_place.h"
 #include "ipc/ring.h"
 
 namespace zcb::ipc {
 namespace {
 
 struct JudgeContext {
-  const alloc::Region* region;
+  const alloc::Allocator* allocator;
   const IpcGeometry* geometry;
 };
 
@@ -19,7 +20,8 @@ struct JudgeContext {
 bool IsPublished(void* context, alloc::BufferRef ref, alloc::BufferWord word) {
   const auto* judge = static_cast<const JudgeContext*>(context);
   if (word.group_slot() >= judge->geometry->group_count) return false;
-  const GroupView group(*judge->region, *judge->geometry, word.group_slot());
+  const GroupView group(judge->allocator->region(), *judge->geometry,
+                        word.group_slot());
   // acquire <- ring.reclaim: a position below it is not in the ring
   const std::uint64_t base =
       group.header().reclaimed.load(std::memory_order_acquire);
@@ -29,8 +31,12 @@ bool IsPublished(void* context, alloc::BufferRef ref, alloc::BufferWord word) {
   if (ahead >= group.slot_count()) return false;
   SlotWord slot;
   // The slot itself decides, never the tail, which may lag behind.
-  return ReadSlot(group, base + ahead, &slot) == RingAnswer::kOk &&
-         !slot.is_control() && slot.ref() == ref;
+  if (ReadSlot(group, base + ahead, &slot) != RingAnswer::kOk ||
+      slot.is_control()) {
+    return false;
+  }
+  const auto message = MessagePlace::Of(*judge->allocator, slot.ref());
+  return message && message->buffer().ref == ref;
 }
 
 void DownEntries(const GroupView& group, alloc::LeaseId dead) {
@@ -69,7 +75,7 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
   attachment->directory().ForEachGroup(
       [&](const GroupView& group) { DownEntries(group, dead); });
   attachment->keeps().ReapKeeps(&attachment->allocator(), dead);
-  JudgeContext judge{&region, &attachment->geometry()};
+  JudgeContext judge{&attachment->allocator(), &attachment->geometry()};
   attachment->allocator().ReapUnits(dead, &IsPublished, &judge);
   attachment->directory().ReapClaims(dead);
   UnlinkBellsOf(region, dead,

@@ -5,6 +5,7 @@
 #include "allocator/buffer_word.h"
 #include "ipc/entry_word.h"
 #include "ipc/member_table.h"
+#include "ipc/message_place.h"
 #include "ipc/ring.h"
 
 namespace zcb::ipc {
@@ -50,11 +51,12 @@ enum class Verdict : std::uint8_t { kDone, kStop };
 Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
                        const KeepTable& keeps, SlotWord slot,
                        std::uint64_t position, std::uint64_t base) {
-  const auto place = allocator->Locate(slot.ref());
-  if (!place) return Verdict::kDone;  // its slab is gone: done by someone
+  const auto message = MessagePlace::Of(*allocator, slot.ref());
+  if (!message) return Verdict::kDone;  // its slab is gone: done by someone
+  const alloc::BufferPlace& place = message->buffer();
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
     // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed
-    std::uint64_t raw = place->word->load(std::memory_order_seq_cst);
+    std::uint64_t raw = place.word->load(std::memory_order_seq_cst);
     // acquire <- ring.reclaim: still our turn?
     if (group.header().reclaimed.load(std::memory_order_acquire) != base) {
       return Verdict::kStop;
@@ -63,17 +65,17 @@ Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
     const bool sent = word.IsSentAs(group.group_slot(), position);
     const bool retained = word.state() == BufferWord::State::kRetained;
     if (!sent && !retained) return Verdict::kDone;
-    if (retained && keeps.AnyoneHolds(slot.ref())) return Verdict::kDone;
+    if (retained && keeps.AnyoneHolds(place.ref)) return Verdict::kDone;
     const BufferWord next = sent && word.kept() ? word.Retain() : word.Free();
     // seq_cst <-> keep.dekker, release -> word.free: everybody read the
     // payload to its end; failure relaxed: judge anew
-    if (!place->word->compare_exchange_strong(raw, next.raw(),
-                                              std::memory_order_seq_cst,
-                                              std::memory_order_relaxed)) {
+    if (!place.word->compare_exchange_strong(raw, next.raw(),
+                                             std::memory_order_seq_cst,
+                                             std::memory_order_relaxed)) {
       continue;
     }
     if (next.is_free()) {
-      allocator->ComeBack(*place);
+      allocator->ComeBack(place);
       return Verdict::kDone;
     }
     // Retained now: go round once more and see whether anyone still holds it.

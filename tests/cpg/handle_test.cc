@@ -137,6 +137,7 @@ TEST(HandleTest, EveryCallOnAFinalizedHandleIsABadHandle) {
     EXPECT_EQ(cpg_zcb_retain(bad, buffer), CS_ERR_BAD_HANDLE);
     EXPECT_EQ(cpg_zcb_next(bad, &message), CS_ERR_BAD_HANDLE);
     EXPECT_EQ(cpg_zcb_region_info(bad, &info), CS_ERR_BAD_HANDLE);
+    EXPECT_EQ(cpg_zcb_alloc_aligned(bad, 1, 64, &pointer), CS_ERR_BAD_HANDLE);
     EXPECT_EQ(cpg_zcb_collect(bad), CS_ERR_BAD_HANDLE);
   }
   cpg_iteration_description_t item{};

@@ -66,8 +66,9 @@ const char* const kCorosyncFunctions[] = {
     "cpg_zcb_mcast_joined",
 };
 const char* const kOurFunctions[] = {
-    "cpg_zcb_collect", "cpg_zcb_next",   "cpg_zcb_region_info",
-    "cpg_zcb_release", "cpg_zcb_retain", "cpg_zcb_version",
+    "cpg_zcb_alloc_aligned", "cpg_zcb_collect", "cpg_zcb_next",
+    "cpg_zcb_region_info",   "cpg_zcb_release", "cpg_zcb_retain",
+    "cpg_zcb_version",
 };
 
 TEST(SharedLibraryTest, SonameAndNeededAreWhatADropInHas) {

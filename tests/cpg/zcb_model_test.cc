@@ -29,6 +29,25 @@ TEST(ZcbModelTest, ReceiverReadsTheSendersOwnBytes) {
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(sent) % 64, 0U);
 }
 
+TEST(ZcbModelTest, APageAlignedBufferIsReadInPlaceAtItsPage) {
+  Client client(CPG_MODEL_ZCB);
+  client.Enter("pages");
+  void* buffer = nullptr;
+  ASSERT_EQ(cpg_zcb_alloc_aligned(client.handle, 4096, 4096, &buffer), CS_OK);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer) % 4096, 0U);
+  std::memset(buffer, 'p', 4096);
+  ASSERT_EQ(cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED, buffer, 4096),
+            CS_OK);
+  ASSERT_EQ(client.Dispatch(), CS_OK);
+  ASSERT_EQ(client.messages.size(), 1U);
+  EXPECT_EQ(client.messages[0].address, buffer);
+  EXPECT_EQ(client.messages[0].text, std::string(4096, 'p'));
+  EXPECT_EQ(cpg_zcb_alloc_aligned(client.handle, 1, 3, &buffer),
+            CS_ERR_INVALID_PARAM);
+  EXPECT_EQ(cpg_zcb_alloc_aligned(client.handle, 1, 64, nullptr),
+            CS_ERR_INVALID_PARAM);
+}
+
 TEST(ZcbModelTest, SentBufferIsNoLongerTheCallers) {
   Client client(CPG_MODEL_ZCB);
   client.Enter("moved");

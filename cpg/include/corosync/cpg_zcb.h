@@ -32,6 +32,24 @@ extern "C" {
 #define CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF 0x01
 
 /**
+ * cpg_zcb_alloc() with a buffer at a multiple of `alignment`, sent and freed
+ * like any other. Above 64 nothing but payload lies in its pages: what zcb
+ * writes beside a message is elsewhere then. Receivers find it aligned alike.
+ *
+ * @param size       bytes; 0 gives a buffer that can be sent with length 0.
+ * @param alignment  a power of two; at most 2 MiB (256 KiB in a region below
+ *                   64 MiB). What exceeds 64 is aligned to a page at least.
+ * @param buffer     written on CS_OK only.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  buffer is NULL, or no such alignment.
+ * @return CS_ERR_TOO_BIG        more than the region could ever hold.
+ * @return CS_ERR_NO_MEMORY      not now; free something, or let others read.
+ * @return CS_ERR_BAD_HANDLE     no such handle, or it is a parent's.
+ */
+cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
+                                 size_t alignment, void** buffer);
+
+/**
  * A message: the bytes that every member of the group reads, in place. 64-byte
  * aligned, never NULL, read only; valid until the callback returns, or longer
  * with cpg_zcb_retain().
