@@ -6,6 +6,7 @@
 
 #include "allocator/adoption.h"
 #include "allocator/extent_words.h"
+#include "allocator/reap_dead.h"
 
 namespace zcb::alloc {
 namespace {
@@ -37,6 +38,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
       extents_(shared_, tables_, lease_),
+      touched_(shared_, lease_),
       caches_(
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
@@ -45,7 +47,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
 
 bool BufferSupply::ok() const {
   return tables_.ok() && units_.ok() && slabs_.ok() && extents_.ok() &&
-         depot_.ok();
+         touched_.ok() && depot_.ok();
 }
 
 void BufferSupply::SetHook(Hook hook, void* context) {
@@ -57,7 +59,8 @@ void BufferSupply::SetHook(Hook hook, void* context) {
 bool BufferSupply::AskHook(bool last_resort) {
   // acquire <- hook.set: its context.
   const Hook hook = hook_.load(std::memory_order_acquire);
-  return hook != nullptr && hook(hook_context_, last_resort);
+  if (hook != nullptr) return hook(hook_context_, last_resort);
+  return last_resort && ReapDeadProcesses(shared_, lease_) != 0;
 }
 
 bool BufferSupply::MakeSlab(std::uint32_t size_class) {
@@ -232,6 +235,14 @@ std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
     return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), units);
   }
   return PlaceAt(shared_, start.slab, start.index);
+}
+
+std::optional<BufferPlace> BufferSupply::Locate(BufferRef ref) {
+  // relaxed: one of our own, or OwnPlace() says no and so does the region
+  if (tables_.code(ref.granule()).load(std::memory_order_relaxed) != kNoCode) {
+    return OwnPlace(ref.line());
+  }
+  return LocateBuffer(shared_, ref);
 }
 
 // For memory of ours the private tables say where the word is, not the place

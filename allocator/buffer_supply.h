@@ -15,6 +15,7 @@
 #include "allocator/slab.h"
 #include "allocator/status.h"
 #include "allocator/thread_cache.h"
+#include "allocator/touched_map.h"
 #include "allocator/unit_table.h"
 
 namespace zcb::alloc {
@@ -40,18 +41,26 @@ class BufferSupply {
 
   // The buffer of ours that starts at a line, by the private tables alone.
   std::optional<BufferPlace> OwnPlace(std::uint32_t line);
+  // The buffer that starts at a line below line_count(): ours by the private
+  // tables, others by the shared words.
+  std::optional<BufferPlace> Locate(BufferRef ref);
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();
   // The end: everything goes back, or is left for others to adopt.
   void Leave();
 
+  LeaseId lease() const { return lease_; }
+  std::byte* PointerTo(BufferRef ref) const {
+    return shared_.region().data() + ref.offset_bytes();
+  }
   const SharedTables& shared() const { return shared_; }
   const PrivateTables& tables() const { return tables_; }
   SlabTable& slabs() { return slabs_; }
   UnitTable& units() { return units_; }
   ExtentTable& extents() { return extents_; }
   ThreadCacheSet& caches() { return caches_; }
+  TouchedMap& touched() { return touched_; }
 
   using Hook = bool (*)(void* context, bool last_resort);
   void SetHook(Hook hook, void* context);
@@ -76,6 +85,7 @@ class BufferSupply {
   UnitTable units_;
   SlabTable slabs_;
   ExtentTable extents_;
+  TouchedMap touched_;
   Depot depot_;
   ThreadCacheSet caches_;
   std::atomic<Hook> hook_{nullptr};
