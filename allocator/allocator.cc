@@ -1,5 +1,6 @@
 #include "allocator/allocator.h"
 
+#include <algorithm>
 #include <bit>
 #include <new>
 #include <utility>
@@ -68,8 +69,7 @@ Result<BufferRef> Allocator::AllocSlow(std::uint32_t size_class,
 
 Result<BufferRef> Allocator::AllocExtent(std::uint64_t bytes) {
   const Geometry& geometry = region_->geometry();
-  const std::uint64_t units =
-      ExtentUnits(bytes + (bytes == 0), geometry.unit_bytes);
+  const std::uint64_t units = ExtentUnits(bytes, geometry.unit_bytes);
   if (units > geometry.unit_count) {
     return Failure{Status::kTooBig, "more than the whole region"};
   }
@@ -108,8 +108,7 @@ Result<BufferRef> Allocator::AllocAligned(std::uint64_t bytes,
   if (!region_->IsOurs()) return kInherited;
   const std::uint32_t size_class =
       AlignedClassOf(bytes, alignment_bytes, unit_bytes == kSmallUnitBytes);
-  // Extents by their bytes, of which there may be more than a run has.
-  return size_class == kExtentClass ? AllocExtent(bytes)
+  return size_class == kExtentClass ? AllocExtent(std::max(bytes, unit_bytes))
                                     : AllocOfClass(size_class);
 }
 

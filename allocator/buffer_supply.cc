@@ -126,9 +126,9 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     failure = added.failure();
     if (gathered) break;
     gathered = true;
-    // Units of the dead become Abandoned, for AddUnit to adopt.
-    AskHook(true);
-    Gather(cache);
+    // Units of the dead become Abandoned, for AddUnit to adopt; and a hint that
+    // one of them did not live to set makes the words worth a look at once.
+    Gather(cache, AskHook(true));
   }
   return failure;
 }
@@ -140,12 +140,12 @@ Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
     extent = extents_.Alloc(units);
     if (extent) return extent;
   }
-  AskHook(true);
+  const bool reaped = AskHook(true);
   // Whole units hide in what we cache and in what nobody has adopted yet.
   for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
     if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;
   }
-  Gather(caches_.Find());
+  Gather(caches_.Find(), reaped);
   units_.ReturnFreeUnits();
   return extents_.Alloc(units);
 }
@@ -202,10 +202,10 @@ bool BufferSupply::MayScanWords() {
   return NowNs() >= next_word_scan_ns_.load(std::memory_order_relaxed);
 }
 
-void BufferSupply::Gather(ThreadCache* cache) {
+void BufferSupply::Gather(ThreadCache* cache, bool scan_words) {
   if (cache != nullptr) EmptyCache(*cache);
   EmptyDepot();
-  const bool words = MayScanWords();
+  const bool words = scan_words || MayScanWords();
   const std::int64_t start_ns = NowNs();
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, words);
   if (words) {

@@ -22,9 +22,11 @@ namespace zcb::alloc {
 
 // The order in which memory is looked for is the whole policy of the slow path:
 //
-//   1 depot                      4 the layer above gives back what it can
-//   2 free maps, then hints      5 an abandoned unit, then a free one
-//   3 a new slab in our units    6 everything that lies about here (Gather)
+//   1 depot                      5 an abandoned unit, then a free one
+//   2 free maps, then hints      6 the dead are reaped, by the layer above or
+//   3 a new slab in our units      without it
+//   4 the layer above gives      7 everything that lies about here (Gather),
+//     back what it can             words whose hint was lost too; 1, 2, 3, 5
 //
 // Thread-safe. No lock is held over a system call or over the hook.
 class BufferSupply {
@@ -73,7 +75,9 @@ class BufferSupply {
   bool MakeSlab(std::uint32_t size_class);
   Outcome AddUnit(UnitTable::Want want);
   bool AskHook(bool last_resort);
-  void Gather(ThreadCache* cache);
+  // All that lies about. The words are looked at only now and then, unless
+  // there is a reason.
+  void Gather(ThreadCache* cache, bool scan_words);
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
   void EmptyCache(ThreadCache& cache);
