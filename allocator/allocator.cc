@@ -1,9 +1,15 @@
 #include "allocator/allocator.h"
 
+#include <algorithm>
+#include <bit>
 #include <new>
 #include <utility>
 
+#include "allocator/aligned_classes.h"
 #include "allocator/buffer_supply.h"
+#include "allocator/handover.h"
+#include "allocator/poison.h"
+#include "allocator/reap_dead.h"
 #include "allocator/unit_reaper.h"
 
 namespace zcb::alloc {
@@ -19,7 +25,9 @@ Allocator::Allocator(std::shared_ptr<Region> region,
     : region_(std::move(region)),
       supply_(new(std::nothrow) BufferSupply(*region_, options)) {
   if (supply_ == nullptr) return;
-  cache_id_ = supply_->caches().id();
+  handover_.reset(new (std::nothrow) Handover(*supply_));
+  poisons_ = options.poison;
+  if (!poisons_) cache_id_ = supply_->caches().id();
   states_ = supply_->tables().states();
   codes_ = supply_->tables().codes();
   line_count_ = supply_->tables().line_count();
@@ -32,14 +40,19 @@ Result<std::unique_ptr<Allocator>> Allocator::Create(
   std::unique_ptr<Allocator> allocator(
       new (std::nothrow) Allocator(std::move(region), options));
   if (allocator == nullptr || allocator->supply_ == nullptr ||
-      !allocator->supply_->ok()) {
+      !allocator->supply_->ok() || allocator->handover_ == nullptr) {
     return Failure{Status::kNoMemory, "no private memory for the tables"};
   }
+  allocator->ReapDead();
   return allocator;
 }
 
 Allocator::~Allocator() {
-  if (supply_ == nullptr || !supply_->ok() || !region_->IsOurs()) return;
+  if (supply_ == nullptr || !supply_->ok() || handover_ == nullptr ||
+      !region_->IsOurs()) {
+    return;
+  }
+  handover_->LetAllGo();
   supply_->Leave();
 }
 
@@ -50,28 +63,69 @@ Result<BufferRef> Allocator::AllocSlow(std::uint32_t size_class,
   if (geometry.unit_bytes == kSmallUnitBytes) {
     size_class = SmallUnitClassOf(bytes);
   }
-  if (size_class == kExtentClass) {
-    const std::uint64_t units = ExtentUnits(bytes, geometry.unit_bytes);
-    if (units > geometry.unit_count) {
-      return Failure{Status::kTooBig, "more than the whole region"};
-    }
-    return supply_->ObtainExtent(static_cast<std::uint32_t>(units));
+  if (size_class == kExtentClass) return AllocExtent(bytes);
+  return AllocOfClass(size_class);
+}
+
+Result<BufferRef> Allocator::AllocExtent(std::uint64_t bytes) {
+  const Geometry& geometry = region_->geometry();
+  const std::uint64_t units = ExtentUnits(bytes, geometry.unit_bytes);
+  if (units > geometry.unit_count) {
+    return Failure{Status::kTooBig, "more than the whole region"};
   }
+  return supply_->ObtainExtent(static_cast<std::uint32_t>(units));
+}
+
+Result<BufferRef> Allocator::AllocOfClass(std::uint32_t size_class) {
   const Result<std::uint32_t> line = supply_->Obtain(size_class);
   if (!line) return line.failure();
+  const BufferRef ref(*line);
+  // relaxed: the buffer is this thread's alone
+  if (states_[*line].load(std::memory_order_relaxed) ==
+          BufferState::kPoisoned &&
+      !IsPoisonIntact(Pointer(ref))) {
+    // relaxed: a statistic
+    poison_damage_.fetch_add(1, std::memory_order_relaxed);
+  }
   // relaxed: the buffer is this thread's alone
   states_[*line].store(BufferState::kLive, std::memory_order_relaxed);
-  return BufferRef(*line);
+  return ref;
+}
+
+Result<BufferRef> Allocator::AllocAligned(std::uint64_t bytes,
+                                          std::uint64_t alignment_bytes) {
+  if (!std::has_single_bit(alignment_bytes) ||
+      alignment_bytes > kMaxAlignmentBytes) {
+    return Failure{Status::kInvalidParam,
+                   "the alignment is no power of two up to 2 MiB"};
+  }
+  if (alignment_bytes <= kLineBytes) return Alloc(bytes);
+  const std::uint64_t unit_bytes = region_->geometry().unit_bytes;
+  if (alignment_bytes > unit_bytes) {
+    return Failure{Status::kNotSupported,
+                   "the alignment is larger than a unit of this region"};
+  }
+  if (!region_->IsOurs()) return kInherited;
+  const std::uint32_t size_class =
+      AlignedClassOf(bytes, alignment_bytes, unit_bytes == kSmallUnitBytes);
+  return size_class == kExtentClass ? AllocExtent(std::max(bytes, unit_bytes))
+                                    : AllocOfClass(size_class);
 }
 
 Outcome Allocator::FreeSlow(BufferRef ref) {
   if (!IsLive(ref)) return WhyNotLive(ref);
   const std::uint32_t line = ref.line();
+  // relaxed: the buffer is this thread's alone
+  if (states_[line].load(std::memory_order_relaxed) == BufferState::kTaken) {
+    return handover_->FreeTaken(ref, poisons_);
+  }
   // relaxed: does not change while a buffer is live
   const std::uint32_t size_class =
       ClassOf(codes_[line / kLinesPerGranule].load(std::memory_order_relaxed));
+  if (poisons_) Poison(Pointer(ref), UsableBytes(ref));
   // relaxed: the buffer is this thread's alone
-  states_[line].store(BufferState::kCached, std::memory_order_relaxed);
+  states_[line].store(poisons_ ? BufferState::kPoisoned : BufferState::kCached,
+                      std::memory_order_relaxed);
   if (size_class == kExtentClass) {
     supply_->extents().Free(line);
   } else {
@@ -88,19 +142,34 @@ Failure Allocator::WhyNotLive(BufferRef ref) const {
   if (!region_->IsOurs()) return kInherited;
   const std::uint32_t line = ref.line();
   if (line >= line_count_) return wrong("outside the region");
-  // relaxed: for the text only
-  if (codes_[line / kLinesPerGranule].load(std::memory_order_relaxed) ==
-      kNoCode) {
-    return wrong("not memory of this process, or freed long ago");
+  // relaxed, all: for the text only
+  const BufferState state = states_[line].load(std::memory_order_relaxed);
+  if (state == BufferState::kTaken) {
+    return wrong("taken from another process: send a copy of it");
   }
-  if (!supply_->tables().StartAt(line).ok()) {
-    return wrong("inside a buffer, not at its start");
+  const bool is_ours =
+      codes_[ref.granule()].load(std::memory_order_relaxed) != kNoCode;
+  const std::optional<BufferPlace> place = supply_->Locate(ref);
+  if (!place) {
+    return wrong(is_ours ? "inside a buffer, not at its start"
+                         : "not memory of this process, or freed long ago");
   }
-  switch (states_[line].load(std::memory_order_relaxed)) {
-    case BufferState::kCached:
+  if (state == BufferState::kCached || state == BufferState::kPoisoned) {
+    return wrong("already free");
+  }
+  if (state == BufferState::kLeaving) {
+    return wrong("being sent by another thread");
+  }
+  const BufferWord word(place->word->load(std::memory_order_relaxed));
+  if (word.IsHeldBy(region_->lease())) {
+    return wrong("given away: no longer this process's");
+  }
+  if (!is_ours) return wrong("another process's buffer");
+  switch (word.state()) {
+    case BufferWord::State::kFree:
       return wrong("already free");
-    case BufferState::kLeaving:
-      return wrong("being sent by another thread");
+    case BufferWord::State::kHeld:
+      return wrong("given away, and taken by another process");
     default:
       return wrong("already sent: no longer this process's");
   }
@@ -108,9 +177,14 @@ Failure Allocator::WhyNotLive(BufferRef ref) const {
 
 std::uint64_t Allocator::UsableBytes(BufferRef ref) const {
   if (!IsLive(ref)) return 0;
-  const std::uint32_t size_class = ClassOf(
-      // relaxed: does not change while a buffer is live
-      codes_[ref.granule()].load(std::memory_order_relaxed));
+  // relaxed: does not change while a buffer is live
+  const GranuleCode code =
+      codes_[ref.granule()].load(std::memory_order_relaxed);
+  if (code == kNoCode) {  // taken: by the shared words; 0 if they are damaged
+    const std::optional<BufferPlace> place = supply_->Locate(ref);
+    return place ? place->usable_bytes : 0;
+  }
+  const std::uint32_t size_class = ClassOf(code);
   return size_class == kExtentClass ? supply_->extents().UnitsOf(ref.line()) *
                                           supply_->shared().unit_bytes()
                                     : kSizeClasses[size_class].bytes();
@@ -118,11 +192,26 @@ std::uint64_t Allocator::UsableBytes(BufferRef ref) const {
 
 std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
   if (ref.line() >= line_count_) return std::nullopt;
-  // relaxed: one of our own, or OwnPlace() says no and so does the region
-  if (codes_[ref.granule()].load(std::memory_order_relaxed) != kNoCode) {
-    return supply_->OwnPlace(ref.line());
+  return supply_->Locate(ref);
+}
+
+Result<BufferTicket> Allocator::Give(BufferRef ref) {
+  if (!IsLive(ref)) return WhyNotLive(ref);
+  // relaxed: GiveOn() and BeginSend() look again
+  if (states_[ref.line()].load(std::memory_order_relaxed) ==
+      BufferState::kTaken) {
+    return handover_->GiveOn(ref);
   }
-  return LocateBuffer(supply_->shared(), ref);
+  const Result<BufferPlace> place = BeginSend(ref);
+  if (!place) return place.failure();
+  // relaxed: does not change while a buffer is ours
+  const GranuleCode code =
+      codes_[ref.granule()].load(std::memory_order_relaxed);
+  return handover_->Give(*place, ClassOf(code));
+}
+
+Result<BufferRef> Allocator::Take(BufferTicket ticket) {
+  return handover_->Take(ticket);
 }
 
 Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {
@@ -175,6 +264,11 @@ void Allocator::ReapUnits(LeaseId dead, SentJudge sent_is_published,
       .Run();
 }
 
+std::uint32_t Allocator::ReapDead() {
+  if (!region_->IsOurs()) return 0;
+  return ReapDeadProcesses(supply_->shared(), region_->lease());
+}
+
 void Allocator::SetPressureHook(PressureHook hook, void* context) {
   supply_->SetHook(hook, context);
 }
@@ -195,6 +289,9 @@ AllocatorStats Allocator::Stats() {
   stats.live_buffers = sum.live;
   stats.cached_buffers = sum.cached;
   stats.out_buffers = sum.away;
+  stats.taken_buffers = handover_->CountTaken();
+  // relaxed: a statistic
+  stats.poison_damage = poison_damage_.load(std::memory_order_relaxed);
   stats.owned_units = supply_->units().owned_count();
   return stats;
 }

@@ -25,6 +25,7 @@
 #include "allocator/allocator_options.h"
 #include "allocator/buffer_place.h"
 #include "allocator/buffer_ref.h"
+#include "allocator/buffer_ticket.h"
 #include "allocator/buffer_word.h"
 #include "allocator/private_tables.h"
 #include "allocator/region.h"
@@ -35,22 +36,28 @@
 namespace zcb::alloc {
 
 class BufferSupply;
+class Handover;
 
 struct AllocatorStats {
   std::uint64_t live_buffers = 0;    // handed out by Alloc, not freed, not sent
   std::uint64_t cached_buffers = 0;  // in magazines and depot
-  std::uint64_t out_buffers = 0;     // of our units, sent or kept, not yet back
+  std::uint64_t out_buffers = 0;     // of our units: sent, given, not yet back
+  std::uint64_t taken_buffers = 0;   // of others' units, by Take, not freed
+  std::uint64_t poison_damage = 0;   // written to after they were freed
   std::uint64_t owned_units = 0;
   std::uint64_t owned_extent_units = 0;
 };
 
-// Thread-safe. Lives as long as the region's attachment.
+// Thread-safe. Lives as long as the region's attachment. What is given and
+// taken is accounted to the process's lease: one allocator per process and
+// region.
 class Allocator {
  public:
   static Result<std::unique_ptr<Allocator>> Create(
       std::shared_ptr<Region> region, const AllocatorOptions& options = {});
-  // Flushes every thread's magazine, gives whole units back; units with
-  // buffers still out become Abandoned.
+  // Frees what was taken, withdraws what was given and nobody took; flushes
+  // every thread's magazine, gives whole units back; units with buffers still
+  // out become Abandoned.
   ~Allocator();
 
   // A buffer of at least `bytes` (0 counts as 1), 64-byte aligned.
@@ -75,8 +82,22 @@ class Allocator {
     return AllocSlow(size_class, bytes);
   }
 
-  // kInvalidParam: no live buffer of this process starts there (foreign,
-  // double, misaligned, inside a buffer, outside); the reason says which.
+  // A buffer of at least `bytes` that begins at a multiple of
+  // `alignment_bytes`, a power of two up to 2 MiB. Up to 64 as Alloc(); up to
+  // 256 KiB (64 KiB in a region of small units) the smallest class whose
+  // buffers all begin at such places; above that whole units. Freed as any
+  // other. Errors of Alloc(), and
+  // kInvalidParam: no such alignment; kNotSupported: larger than this region's
+  // units. Threads, signals, progress, death: as Alloc()'s slow path.
+  Result<BufferRef> AllocAligned(std::uint64_t bytes,
+                                 std::uint64_t alignment_bytes);
+
+  // Frees a live buffer, allocated or taken.
+  // kInvalidParam: no live buffer of this process starts there; the reason says
+  // why (outside, inside a buffer, free already, given, sent, somebody
+  // else's). kLibrary: a taken one, and its word was damaged.
+  // Threads, signals, progress: as Alloc(). Death in the middle: it is free, or
+  // it is still this process's and freed by whoever reaps it.
   Outcome Free(BufferRef ref) {
     const std::uint32_t line = ref.line();
     const ThreadCacheAnchor& anchor = thread_cache_anchor;
@@ -98,6 +119,13 @@ class Allocator {
     return FreeSlow(ref);
   }
 
+  // The same by the address of the first byte; also "outside the region" and
+  // "not aligned as a buffer is".
+  Outcome FreePointer(const void* pointer) {
+    const Result<BufferRef> ref = CheckPointer(pointer);
+    return ref ? Free(*ref) : ref.failure();
+  }
+
   std::byte* Pointer(BufferRef ref) const { return data_ + ref.offset_bytes(); }
   // The reference of a pointer into the data mapping, line-aligned; nullopt
   // for anything else. Does not say that a buffer starts there.
@@ -117,23 +145,46 @@ class Allocator {
     }
     return BufferRef(static_cast<std::uint32_t>(offset >> kLineShift));
   }
-  // True if a live buffer (allocated, not freed, not sent) starts at ref.
+  // True if a live buffer (allocated or taken; not freed, sent or given) starts
+  // at ref.
   bool IsLive(BufferRef ref) const {
+    if (ref.line() >= line_count_) return false;
     // relaxed: whoever holds the buffer has the answer that matters
-    return ref.line() < line_count_ &&
-           states_[ref.line()].load(std::memory_order_relaxed) ==
-               BufferState::kLive;
+    const BufferState state =
+        states_[ref.line()].load(std::memory_order_relaxed);
+    return state == BufferState::kLive || state == BufferState::kTaken;
   }
-  // Usable bytes of a live buffer of ours; 0 if it is none.
+  // Usable bytes of a live buffer; 0 if there is none.
   std::uint64_t UsableBytes(BufferRef ref) const;
 
   // Checks an untrusted reference against the granule descriptors. nullopt: no
   // buffer starts there.
   std::optional<BufferPlace> Locate(BufferRef ref) const;
 
+  // --- from process to process, by ticket ----------------------------------
+  // Gives a live buffer (also a taken one) away: nobody of this process may
+  // touch it again, and whoever brings the ticket to Take() first, in any
+  // process, has it. Of two threads that give the same buffer one wins.
+  // kInvalidParam: as Free(). kLibrary: a taken one, and its word was damaged.
+  // Threads: any. Signals: not async-signal-safe. Progress: wait-free.
+  // Death of the giver, or the end of its allocator: a buffer that nobody has
+  // taken yet is free, and its ticket worthless.
+  Result<BufferTicket> Give(BufferRef ref);
+  // Takes what a ticket names: the buffer is live here, with the bytes that the
+  // giver left in it. A ticket may come from anywhere and is checked.
+  // kNotExist: it was used, withdrawn (the giver has gone) or never given.
+  // kInvalidParam: no place of this region. kNoMemory: the file system is full;
+  // the ticket is still good. kLibrary: damaged region.
+  // Threads: any; of two that bring the same ticket one wins. Signals: not
+  // async-signal-safe. Progress: lock-free; a lock private to the process at
+  // the first buffer out of each 64 KiB of foreign memory.
+  // Death of the taker: the buffer is free once the taker is reaped.
+  Result<BufferRef> Take(BufferTicket ticket);
+
   // --- leaving the process: the layer above sends -------------------------
   // Takes a live buffer out of circulation: of two threads that try, one wins.
-  // kInvalidParam as Free(). The place is of our own unit and trusted.
+  // kInvalidParam as Free(), and for one that was taken: a copy of it must be
+  // sent. The place is of our own unit and trusted.
   Result<BufferPlace> BeginSend(BufferRef ref);
   // Last step before publication, after the word was stored as out. A send
   // that tries several places in a ring may call it again, without effect.
@@ -155,6 +206,12 @@ class Allocator {
   using SentJudge = bool (*)(void* context, BufferRef ref, BufferWord word);
   void ReapUnits(LeaseId dead, SentJudge sent_is_published, void* context);
 
+  // For processes without a layer above: reaps every process that has gone and
+  // never used that layer, and frees its lease. How many. Create() does it, and
+  // so does every allocation that would fail, unless there is a hook.
+  // Threads: any. Makes a system call per process that lives; waits for none.
+  std::uint32_t ReapDead();
+
   // Called before exhaustion is reported, and when a free hint was missed: the
   // layer above reclaims its rings here. True: try again. Set once.
   // `last_resort` false: before a unit is claimed, often: only what is quick
@@ -172,10 +229,14 @@ class Allocator {
  private:
   Allocator(std::shared_ptr<Region> region, const AllocatorOptions& options);
   Result<BufferRef> AllocSlow(std::uint32_t size_class, std::uint64_t bytes);
+  Result<BufferRef> AllocExtent(std::uint64_t bytes);
+  // A buffer of a class below kExtentClass.
+  Result<BufferRef> AllocOfClass(std::uint32_t size_class);
   Outcome FreeSlow(BufferRef ref);
   Failure WhyNotLive(BufferRef ref) const;
 
-  // Copies for the fast path, constant from Create() on.
+  // Copies for the fast path, constant from Create() on. With poisoning on, the
+  // id is no thread's, and everything goes through the slow path.
   std::uint64_t cache_id_ = ThreadCacheSet::kNoId;
   std::atomic<BufferState>* states_ = nullptr;
   std::atomic<GranuleCode>* codes_ = nullptr;
@@ -184,6 +245,9 @@ class Allocator {
 
   std::shared_ptr<Region> region_;
   std::unique_ptr<BufferSupply> supply_;
+  std::unique_ptr<Handover> handover_;
+  bool poisons_ = false;
+  std::atomic<std::uint64_t> poison_damage_{0};
 };
 
 }  // namespace zcb::alloc

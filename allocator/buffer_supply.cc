@@ -6,6 +6,7 @@
 
 #include "allocator/adoption.h"
 #include "allocator/extent_words.h"
+#include "allocator/reap_dead.h"
 
 namespace zcb::alloc {
 namespace {
@@ -38,6 +39,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       slabs_(shared_, tables_, units_),
       extents_(shared_, tables_, lease_),
       depot_(options.SpareBytesIn(region.geometry().region_bytes)),
+      touched_(shared_, lease_),
       caches_(
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
@@ -46,7 +48,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
 
 bool BufferSupply::ok() const {
   return tables_.ok() && units_.ok() && slabs_.ok() && extents_.ok() &&
-         depot_.ok();
+         touched_.ok() && depot_.ok();
 }
 
 void BufferSupply::SetHook(Hook hook, void* context) {
@@ -58,7 +60,8 @@ void BufferSupply::SetHook(Hook hook, void* context) {
 bool BufferSupply::AskHook(bool last_resort) {
   // acquire <- hook.set: its context.
   const Hook hook = hook_.load(std::memory_order_acquire);
-  return hook != nullptr && hook(hook_context_, last_resort);
+  if (hook != nullptr) return hook(hook_context_, last_resort);
+  return last_resort && ReapDeadProcesses(shared_, lease_) != 0;
 }
 
 bool BufferSupply::MakeSlab(std::uint32_t size_class) {
@@ -124,9 +127,9 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     failure = added.failure();
     if (gathered) break;
     gathered = true;
-    // Units of the dead become Abandoned, for AddUnit to adopt.
-    AskHook(true);
-    Gather(cache);
+    // Units of the dead become Abandoned, for AddUnit to adopt; and a hint that
+    // one of them did not live to set makes the words worth a look at once.
+    Gather(cache, AskHook(true));
   }
   return failure;
 }
@@ -138,12 +141,12 @@ Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
     extent = extents_.Alloc(units);
     if (extent) return extent;
   }
-  AskHook(true);
+  const bool reaped = AskHook(true);
   // Whole units hide in what we cache and in what nobody has adopted yet.
   for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
     if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;
   }
-  Gather(caches_.Find());
+  Gather(caches_.Find(), reaped);
   units_.ReturnFreeUnits();
   return extents_.Alloc(units);
 }
@@ -200,10 +203,10 @@ bool BufferSupply::MayScanWords() {
   return NowNs() >= next_word_scan_ns_.load(std::memory_order_relaxed);
 }
 
-void BufferSupply::Gather(ThreadCache* cache) {
+void BufferSupply::Gather(ThreadCache* cache, bool scan_words) {
   if (cache != nullptr) EmptyCache(*cache);
   EmptyDepot();
-  const bool words = MayScanWords();
+  const bool words = scan_words || MayScanWords();
   const std::int64_t start_ns = NowNs();
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, words);
   if (words) {
@@ -233,6 +236,14 @@ std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
     return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), units);
   }
   return PlaceAt(shared_, start.slab, start.index);
+}
+
+std::optional<BufferPlace> BufferSupply::Locate(BufferRef ref) {
+  // relaxed: one of our own, or OwnPlace() says no and so does the region
+  if (tables_.code(ref.granule()).load(std::memory_order_relaxed) != kNoCode) {
+    return OwnPlace(ref.line());
+  }
+  return LocateBuffer(shared_, ref);
 }
 
 // For memory of ours the private tables say where the word is, not the place

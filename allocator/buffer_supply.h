@@ -15,15 +15,18 @@
 #include "allocator/slab.h"
 #include "allocator/status.h"
 #include "allocator/thread_cache.h"
+#include "allocator/touched_map.h"
 #include "allocator/unit_table.h"
 
 namespace zcb::alloc {
 
 // The order in which memory is looked for is the whole policy of the slow path:
 //
-//   1 depot                      4 the layer above gives back what it can
-//   2 free maps, then hints      5 an abandoned unit, then a free one
-//   3 a new slab in our units    6 everything that lies about here (Gather)
+//   1 depot                      5 an abandoned unit, then a free one
+//   2 free maps, then hints      6 the dead are reaped, by the layer above or
+//   3 a new slab in our units      without it
+//   4 the layer above gives      7 everything that lies about here (Gather),
+//     back what it can             words whose hint was lost too; 1, 2, 3, 5
 //
 // Thread-safe. No lock is held over a system call or over the hook.
 class BufferSupply {
@@ -40,18 +43,26 @@ class BufferSupply {
 
   // The buffer of ours that starts at a line, by the private tables alone.
   std::optional<BufferPlace> OwnPlace(std::uint32_t line);
+  // The buffer that starts at a line below line_count(): ours by the private
+  // tables, others by the shared words.
+  std::optional<BufferPlace> Locate(BufferRef ref);
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();
   // The end: everything goes back, or is left for others to adopt.
   void Leave();
 
+  LeaseId lease() const { return lease_; }
+  std::byte* PointerTo(BufferRef ref) const {
+    return shared_.region().data() + ref.offset_bytes();
+  }
   const SharedTables& shared() const { return shared_; }
   const PrivateTables& tables() const { return tables_; }
   SlabTable& slabs() { return slabs_; }
   UnitTable& units() { return units_; }
   ExtentTable& extents() { return extents_; }
   ThreadCacheSet& caches() { return caches_; }
+  TouchedMap& touched() { return touched_; }
 
   using Hook = bool (*)(void* context, bool last_resort);
   void SetHook(Hook hook, void* context);
@@ -64,7 +75,9 @@ class BufferSupply {
   bool MakeSlab(std::uint32_t size_class);
   Outcome AddUnit(UnitTable::Want want);
   bool AskHook(bool last_resort);
-  void Gather(ThreadCache* cache);
+  // All that lies about. The words are looked at only now and then, unless
+  // there is a reason.
+  void Gather(ThreadCache* cache, bool scan_words);
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
   void EmptyCache(ThreadCache& cache);
@@ -76,6 +89,7 @@ class BufferSupply {
   UnitTable units_;
   SlabTable slabs_;
   ExtentTable extents_;
+  TouchedMap touched_;
   Depot depot_;
   ThreadCacheSet caches_;
   std::atomic<Hook> hook_{nullptr};

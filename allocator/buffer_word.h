@@ -18,7 +18,7 @@ namespace zcb::alloc {
 //            alloc and send needs no repair here.
 // kSent      message `sequence` (low 16 bits) of group slot `group`; `kept`
 //            says that at least one receiver asked to keep it.
-// kHeld      given to the process with that lease.
+// kHeld      given away by the process with that lease, or taken by it.
 // kRetained  no longer in a ring, but in some process's keep record.
 //
 // Free -> out is a plain store by the unit's owner; back to Free only by
@@ -63,18 +63,19 @@ class BufferWord {
            HeldGenBits::Get(raw_) == (lease.generation & HeldGenBits::kMax);
   }
 
-  // A new export: generation + 1.
+  // A new export: the generation grows.
   constexpr BufferWord Send(std::uint32_t group_slot,
                             std::uint64_t sequence) const {
     return BufferWord(StateBits::Of(std::uint64_t(State::kSent)) |
                       GroupBits::Of(group_slot) | SequenceBits::Of(sequence) |
                       GenerationBits::Of(generation() + 1));
   }
-  constexpr BufferWord Give(LeaseId lease) const {
+  // Given by a lease, or taken by it: generation + `step`.
+  constexpr BufferWord Give(LeaseId lease, std::uint64_t step = 1) const {
     return BufferWord(StateBits::Of(std::uint64_t(State::kHeld)) |
                       HeldSlotBits::Of(lease.slot) |
                       HeldGenBits::Of(lease.generation) |
-                      GenerationBits::Of(generation() + 1));
+                      GenerationBits::Of(generation() + step));
   }
   // The same export, changed.
   constexpr BufferWord Keep() const {

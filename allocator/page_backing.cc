@@ -62,22 +62,25 @@ Mapping& Mapping::operator=(Mapping&& other) noexcept {
 }
 
 void Mapping::Unmap() {
-  if (base_ != nullptr) ::munmap(base_, length_bytes_);
+  if (base_ != nullptr) {
+    ::munmap(base_ - kGuardBytes, kGuardBytes + length_bytes_ + kGuardBytes);
+  }
   base_ = nullptr;
   length_bytes_ = 0;
 }
 
 Result<Mapping> Mapping::Map(int fd, std::uint64_t length_bytes,
                              std::size_t alignment_bytes) {
-  const std::uint64_t reserve_bytes = length_bytes + alignment_bytes;
+  const std::uint64_t reserve_bytes =
+      kGuardBytes + length_bytes + alignment_bytes + kGuardBytes;
   void* reserved = ::mmap(nullptr, reserve_bytes, PROT_NONE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (reserved == MAP_FAILED) {
     return FailureOf(errno, "no address space for a region file");
   }
   const auto start = reinterpret_cast<std::uintptr_t>(reserved);
-  const std::uintptr_t aligned =
-      (start + alignment_bytes - 1) & ~(std::uintptr_t{alignment_bytes} - 1);
+  const std::uintptr_t aligned = (start + kGuardBytes + alignment_bytes - 1) &
+                                 ~(std::uintptr_t{alignment_bytes} - 1);
   void* mapped = ::mmap(reinterpret_cast<void*>(aligned), length_bytes,
                         PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
@@ -86,11 +89,12 @@ Result<Mapping> Mapping::Map(int fd, std::uint64_t length_bytes,
     ::munmap(reserved, reserve_bytes);
     return FailureOf(error, "a region file cannot be mapped");
   }
-  const std::uint64_t before_bytes = aligned - start;
+  const std::uint64_t before_bytes = aligned - kGuardBytes - start;
   const std::uint64_t after_bytes = alignment_bytes - before_bytes;
   if (before_bytes != 0) ::munmap(reserved, before_bytes);
   if (after_bytes != 0) {
-    ::munmap(reinterpret_cast<void*>(aligned + length_bytes), after_bytes);
+    ::munmap(reinterpret_cast<void*>(aligned + length_bytes + kGuardBytes),
+             after_bytes);
   }
   Mapping mapping;
   mapping.base_ = static_cast<std::byte*>(mapped);

@@ -32,7 +32,8 @@ class Mapping {
   ~Mapping() { Unmap(); }
 
   // The whole file, shared, at an address that is a multiple of the alignment
-  // (so that 2 MiB pages can be mapped as such). Reserves address space only.
+  // (so that 2 MiB pages can be mapped as such), between two pages that nobody
+  // can touch: an overrun ends there. Reserves address space only.
   static Result<Mapping> Map(int fd, std::uint64_t length_bytes,
                              std::size_t alignment_bytes);
   std::byte* base() const { return base_; }
@@ -40,6 +41,7 @@ class Mapping {
   void Unmap();
 
  private:
+  static constexpr std::uint64_t kGuardBytes = kMetaPageBytes;
   std::byte* base_ = nullptr;
   std::uint64_t length_bytes_ = 0;
 };

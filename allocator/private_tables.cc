@@ -51,14 +51,16 @@ bool PrivateTables::TryTake(std::uint32_t line, std::uint32_t size_class,
   return false;
 }
 
-void PrivateTables::Recall(std::uint32_t line) const {
-  BufferState away = BufferState::kAway;
-  // acquire <- buffer.leave, slab.retire: as in TryTake(). relaxed on failure:
-  // nothing was learnt.
-  while (!states_[line].compare_exchange_weak(away, BufferState::kLive,
-                                              std::memory_order_acquire,
-                                              std::memory_order_relaxed)) {
-    away = BufferState::kAway;
+bool PrivateTables::Recall(std::uint32_t line, BufferState to) const {
+  for (;;) {
+    BufferState seen = BufferState::kAway;
+    // acquire <- buffer.leave, slab.retire: as in TryTake(). relaxed on
+    // failure: nothing was learnt.
+    if (states_[line].compare_exchange_strong(
+            seen, to, std::memory_order_acquire, std::memory_order_relaxed)) {
+      return true;
+    }
+    if (seen != BufferState::kJudged) return false;
     std::this_thread::yield();
   }
 }

@@ -15,19 +15,22 @@
 
 namespace zcb::alloc {
 
-// Where a buffer of ours is; kept at its first line.
+// Where a buffer is, as this process sees it; kept at its first line.
 //
 //             ┌───────── Free ─────────┐        ┌── CancelSend ──┐
 //   kAway ─► kJudged ─► kCached ─ Alloc ─► kLive ─ BeginSend ─► kLeaving
-//     ▲                                                            │
-//     └──────────────────────── CommitSend ────────────────────────┘
+//    ▲ ▲                                                      Give │
+//    │ └──────────────────── CommitSend ───────────────────────────┘
+//    └─ Free, Give ── kTaken ◄─ Take ── kAway, of somebody else's unit
 enum class BufferState : std::uint8_t {
-  kAway = 0,     // out, or not a buffer of ours
-  kCached = 1,   // free: in a magazine, the depot or its slab's free map
-  kLive = 2,     // handed out by Alloc
-  kLeaving = 3,  // between BeginSend and CommitSend
-  kJudged = 4,   // a thread is looking whether it has come back: a few
-                 // instructions, and nobody else may write the byte meanwhile
+  kAway = 0,      // out, or not a buffer of ours
+  kCached = 1,    // free: in a magazine, the depot or its slab's free map
+  kLive = 2,      // handed out by Alloc
+  kTaken = 3,     // handed out by Take: its word names us
+  kLeaving = 4,   // between BeginSend and CommitSend
+  kJudged = 5,    // a thread is looking whether it has come back: a few
+                  // instructions, and nobody else may write the byte meanwhile
+  kPoisoned = 6,  // kCached, and filled when it was freed
 };
 
 // What a granule of ours is cut into. Zero, "not ours", is what fresh memory
@@ -95,9 +98,10 @@ class PrivateTables {
   // of which class and word are no longer what the caller thinks.
   bool TryTake(std::uint32_t line, std::uint32_t size_class,
                SharedTables::Word& word) const;
-  // kAway -> kLive, for a buffer that nobody else can be about to take; waits
-  // for threads of ours that are just finding that out.
-  void Recall(std::uint32_t line) const;
+  // kAway -> kLive (or kTaken), for a buffer that nobody else can be about to
+  // take; waits for threads of ours that are just finding that out. False: it
+  // is not away, so the word that said so was forged.
+  bool Recall(std::uint32_t line, BufferState to = BufferState::kLive) const;
 
  private:
   PrivateMapping states_memory_;

@@ -83,13 +83,15 @@ struct Geometry {
 // start_time   the owner, before Alive  people     lease.attach
 // uses_client  the owner; once set the layer above must help to reap
 // bell_count   the owner: helper files (FIFOs) that it may have left
+// touched_generation  the owner: of its lease, once its touched map is in use
 struct LeaseRecord {
   std::atomic<std::uint64_t> word;
   std::atomic<std::uint64_t> pid_namespace;  // inode of /proc/self/ns/pid
   std::atomic<std::uint64_t> start_time;     // field 22 of /proc/self/stat
   std::atomic<std::uint32_t> uses_client;
   std::atomic<std::uint32_t> bell_count;
-  std::array<std::uint64_t, 11> reserved;
+  std::atomic<std::uint64_t> touched_generation;
+  std::array<std::uint64_t, 10> reserved;
   // The layer above's own words about this lease (all zero at attach).
   std::atomic<std::uint64_t> client_word;
 };
@@ -99,6 +101,7 @@ static_assert(offsetof(LeaseRecord, pid_namespace) == 8);
 static_assert(offsetof(LeaseRecord, start_time) == 16);
 static_assert(offsetof(LeaseRecord, uses_client) == 24);
 static_assert(offsetof(LeaseRecord, bell_count) == 28);
+static_assert(offsetof(LeaseRecord, touched_generation) == 32);
 static_assert(offsetof(LeaseRecord, client_word) == 120);
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);

@@ -334,6 +334,7 @@ BufferCounts SlabTable::Count(std::uint32_t size_class) {
       switch (tables_.state(slab.first_line() + i * cut.lines)
                   .load(std::memory_order_relaxed)) {
         case BufferState::kCached:
+        case BufferState::kPoisoned:
           ++counts.cached;
           break;
         case BufferState::kLive:

@@ -1,12 +1,19 @@
 #include "allocator/unit_reaper.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+
 #include "allocator/buffer_place.h"
 #include "allocator/granule_word.h"
+#include "allocator/touched_map.h"
 
 namespace zcb::alloc {
 namespace {
 
 using Kind = UnitWord::Kind;
+
+constexpr std::uint32_t kBatch = 8;  // words: a cache line
 
 }  // namespace
 
@@ -25,6 +32,7 @@ void UnitReaper::Run() {
     if (!IsStillDead()) return;  // somebody has finished before us
     ReapUnit(unit);
   }
+  ReapTouched();
 }
 
 // From the top down, because the head of a half-made extent is its lowest unit
@@ -69,29 +77,70 @@ void UnitReaper::ReapUnit(std::uint32_t unit) {
   }
 }
 
-void UnitReaper::ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
-                          SharedTables::Word& word, SharedTables::Hint& hint) {
-  // acquire <- buffer.leave: and before the looks at the ring, the unit and the
-  // lease.
-  std::uint64_t seen = word.load(std::memory_order_acquire);
-  const BufferWord sent(seen);
-  if (sent.state() != BufferWord::State::kSent) return;
-  if (judge_ != nullptr && judge_(context_, ref, sent)) return;
-  // The judgement is about the dead one's send. Were the unit adopted and the
-  // buffer sent again meanwhile, "not in the ring" would be yesterday's news.
-  // acquire <- unit.release: and before the swap.
-  if (shared_.unit(unit).load(std::memory_order_acquire) != holder.raw() ||
-      !IsStillDead()) {
+bool UnitReaper::IsUnpublished(const BufferRun& run, std::uint32_t index,
+                               BufferWord word) const {
+  return word.state() == BufferWord::State::kSent &&
+         (judge_ == nullptr || !judge_(context_, run.ref(index), word));
+}
+
+// Words are read eight at a time, and only then it is asked whether the dead
+// one is still dead and the unit still its own. That is enough for all eight:
+// - A word that was read before the lease was seen Dead was written by that
+//   process or before it, since nobody else becomes that lease until it is
+//   Free. And each word is changed only from exactly what was read: had
+//   somebody written it since, its generation would have grown.
+// - The judgement is about the dead one's send. Were the unit adopted and the
+//   buffer sent again meanwhile, "not in the ring" would be yesterday's news:
+//   so the unit word is read again after the last judgement.
+void UnitReaper::ReapRun(const BufferRun& run, std::optional<UnitWord> holder) {
+  const std::uint32_t unit = shared_.UnitOf(BufferRef(run.first_line));
+  for (std::uint32_t first = 0; first < run.count; first += kBatch) {
+    const std::uint32_t count = std::min(kBatch, run.count - first);
+    std::array<std::uint64_t, kBatch> seen;
+    std::uint32_t held = 0;
+    std::uint32_t unpublished = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      // acquire <- buffer.leave, buffer.give: and before the looks at the
+      // ring, the unit and the lease.
+      seen[i] = run.words[first + i].load(std::memory_order_acquire);
+      const BufferWord word(seen[i]);
+      if (word.IsHeldBy(dead_)) held |= 1U << i;
+      if (holder && IsUnpublished(run, first + i, word)) unpublished |= 1U << i;
+    }
+    if ((held | unpublished) == 0) continue;
+    // acquire <- unit.release: and before the swaps.
+    if (unpublished != 0 &&
+        shared_.unit(unit).load(std::memory_order_acquire) != holder->raw()) {
+      unpublished = 0;
+    }
+    if (!IsStillDead()) return;
+    for (std::uint32_t due = held | unpublished; due != 0; due &= due - 1) {
+      const auto i = static_cast<std::uint32_t>(std::countr_zero(due));
+      FreeWord(run, first + i, seen[i]);
+    }
+  }
+}
+
+void UnitReaper::FreeWord(const BufferRun& run, std::uint32_t index,
+                          std::uint64_t seen) {
+  // acq_rel -> word.free: nobody reads the bytes any more. relaxed on failure:
+  // another reaper was here, or somebody took what the dead one gave.
+  if (!run.words[index].compare_exchange_strong(
+          seen, BufferWord(seen).Free().raw(), std::memory_order_acq_rel,
+          std::memory_order_relaxed)) {
     return;
   }
-  // release -> word.free: nobody reads an unpublished buffer. relaxed on
-  // failure: another reaper was here.
-  if (word.compare_exchange_strong(seen, sent.Free().raw(),
-                                   std::memory_order_acq_rel,
-                                   std::memory_order_relaxed)) {
-    // release -> hint.set: after the word.
-    hint.store(1, std::memory_order_release);
+  // release -> hint.set: after the word.
+  run.hints[index].store(1, std::memory_order_release);
+  if (run.is_extent) {
+    extents_.FreeIfOrphan(self_, shared_.UnitOf(run.ref(index)));
   }
+}
+
+void UnitReaper::ReapTouched() {
+  TouchedMap::ForEachOf(shared_, dead_, [&](std::uint32_t granule) {
+    ReapRun(BufferRun::Around(shared_, granule), std::nullopt);
+  });
 }
 
 void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
@@ -103,10 +152,7 @@ void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
     const SlabShape slab =
         CheckedShape(word, index, shared_.granules_per_unit());
     if (!slab.ok() || word.granules_to_head() != 0) continue;
-    for (std::uint32_t i = 0; i < slab.cut().count; ++i) {
-      const BufferPlace place = PlaceAt(shared_, slab, i);
-      ReapWord(unit, owned, place.ref, *place.word, *place.hint);
-    }
+    ReapRun(BufferRun::OfSlab(shared_, slab), owned);
   }
   if (!IsStillDead()) return;
   std::uint64_t expected = owned.raw();
@@ -117,8 +163,7 @@ void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
 }
 
 void UnitReaper::ReapExtent(std::uint32_t unit, UnitWord head) {
-  const BufferPlace place = PlaceOfExtent(shared_, unit, head.length_units());
-  ReapWord(unit, head, place.ref, *place.word, *place.hint);
+  ReapRun(BufferRun::OfExtent(shared_, unit), head);
   if (!IsStillDead()) return;
   // Its word Free: freed at once. Else it waits, nobody's, for its buffer.
   extents_.MakeOrphan(self_, unit, head);

@@ -2,11 +2,16 @@
 #ifndef ZCB_ALLOCATOR_UNIT_REAPER_H_
 #define ZCB_ALLOCATOR_UNIT_REAPER_H_
 
+#include <cstdint>
+#include <optional>
+
 #include "allocator/buffer_ref.h"
+#include "allocator/buffer_run.h"
 #include "allocator/buffer_word.h"
 #include "allocator/extent_words.h"
 #include "allocator/lease_word.h"
 #include "allocator/shared_tables.h"
+#include "allocator/unit_word.h"
 
 namespace zcb::alloc {
 
@@ -19,10 +24,13 @@ namespace zcb::alloc {
 //   extents half freed     finished          Freeing{dead} -> Free
 //   extents                freed, or orphans if their buffer is out
 //   Sent, not in the ring  free again        word -> Free, then the hint
+//   Held{dead}             free again        in its own units, and wherever its
+//                                            touched map says
 //   units                  Owned{dead} -> Abandoned, after their words
 //
 // word         transition here              edge
 // buffer word  Sent (unpublished) -> Free   word.free
+//              Held{dead} -> Free           word.free
 // hint byte    1                            hint.set
 // unit word    -> Abandoned                 unit.release
 class UnitReaper {
@@ -43,16 +51,20 @@ class UnitReaper {
 
  private:
   bool IsStillDead() const;
-  // Both leave early when the lease is no longer Dead.
+  // These leave early when the lease is no longer Dead.
   void UndoReservations();
   void ReapUnit(std::uint32_t unit);
+  void ReapTouched();
 
   void ReapExtent(std::uint32_t unit, UnitWord head);
   void ReapOwned(std::uint32_t unit, UnitWord owned);
-  // A Sent word that no ring holds becomes Free; `holder` must still be what
-  // the unit word is.
-  void ReapWord(std::uint32_t unit, UnitWord holder, BufferRef ref,
-                SharedTables::Word& word, SharedTables::Hint& hint);
+  // The dead one's words among those become Free: those that it Held, and if
+  // the memory was its own (`holder`, which the unit word must still be) those
+  // that it Sent and no ring has.
+  void ReapRun(const BufferRun& run, std::optional<UnitWord> holder);
+  void FreeWord(const BufferRun& run, std::uint32_t index, std::uint64_t seen);
+  bool IsUnpublished(const BufferRun& run, std::uint32_t index,
+                     BufferWord word) const;
 
   SharedTables shared_;
   ExtentWords extents_;

@@ -115,6 +115,11 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
       !committed) {
     return committed.failure();
   }
+  // From here on a reaper of ours needs this layer: names may be claimed and
+  // bells made before anything is joined. relaxed: read after death
+  (*region)
+      ->lease_record((*region)->lease().slot)
+      .uses_client.store(1, std::memory_order_relaxed);
   auto allocator = alloc::Allocator::Create(*region);
   if (!allocator) return allocator.failure();
   attachment->allocator_ = std::move(*allocator);
@@ -285,9 +290,6 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
       return {Status::kExist, "this process is a member of that group"};
     }
   }
-  // From here on a reaper of ours needs this layer. relaxed: read after death
-  region_->lease_record(lease.slot)
-      .uses_client.store(1, std::memory_order_relaxed);
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
   ReapAllDead();
