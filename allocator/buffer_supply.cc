@@ -38,8 +38,8 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
       extents_(shared_, tables_, lease_),
-      depot_(options.SpareBytesIn(region.geometry().region_bytes)),
       touched_(shared_, lease_),
+      depot_(options.SpareBytesIn(region.geometry().region_bytes)),
       caches_(
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
