@@ -97,7 +97,7 @@ class AllocatorKillTest : public testing::AllocatorTest {
 };
 
 TEST_F(AllocatorKillTest, AKillAfterAnyInstructionLosesNothing) {
-  testing::ForEachKill([&](std::uint64_t at) {
+  testing::ForEachKill(499, [&](std::uint64_t at) {
     Prepare();
     const bool killed = testing::RunAndKill(at, [&] { BeTheVictim(); });
     ReapAndAudit(at);

@@ -107,7 +107,7 @@ class HandoverKillTest : public testing::AllocatorTest {
   }
 
   void KillEverywhere(bool from_the_end) {
-    testing::ForEachKill([&](std::uint64_t at) {
+    testing::ForEachKill(997, [&](std::uint64_t at) {
       GiveSome();
       const bool killed =
           testing::RunAndKill(at, [&] { BeTheVictim(from_the_end); });

@@ -50,10 +50,10 @@ bool RunAndKill(std::uint64_t instructions, Victim victim) {
 // until it says that the victim came to its end. ZCB_KILL_STRIDE=1 is the whole
 // truth, and takes an hour.
 template <typename Run>
-void ForEachKill(Run run) {
+void ForEachKill(unsigned long default_stride, Run run) {
   const char* const wanted = std::getenv("ZCB_KILL_STRIDE");
   const unsigned long stride =
-      wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 499;
+      wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : default_stride;
   ASSERT_GT(stride, 0U);
   std::uint64_t at = std::random_device{}() % stride;
   std::printf("every %luth instruction, from %lu on\n", stride, at);
