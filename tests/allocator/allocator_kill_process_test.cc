@@ -1,17 +1,13 @@
 // A process is killed after every so many instructions of everything that it
 // can do; whoever comes after must find every buffer, once.
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "tests/allocator/allocator_testing.h"
 #include "tests/allocator/mailbox.h"
+#include "tests/allocator/single_step.h"
 
 namespace zcb::alloc {
 namespace {
@@ -65,37 +61,14 @@ class AllocatorKillTest : public testing::AllocatorTest {
     if (!own) ::_exit(2);
     const auto mine = testing::MakeAllocator(*own);
     Mailbox box(**own);
-    box.lease_of(0).store(std::uint64_t{(*own)->lease().generation} << 16 |
-                          (*own)->lease().slot);
-    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    ::raise(SIGSTOP);
+    box.Announce(0, **own);
+    testing::StartCounting();
     Live(box, *mine);
     ::_exit(0);
   }
 
-  // Lets a victim live for so many instructions. False: it came to its end.
-  bool RunAndKill(std::uint64_t instructions) {
-    const pid_t victim = ::fork();
-    if (victim == 0) BeTheVictim();
-    int state = 0;
-    bool stopped = false;
-    while (::waitpid(victim, &state, 0) == victim && WIFSTOPPED(state)) {
-      stopped = true;
-      if (instructions-- == 0) {
-        ::kill(victim, SIGKILL);
-        ::waitpid(victim, &state, 0);
-        return true;
-      }
-      ::ptrace(PTRACE_SINGLESTEP, victim, nullptr, nullptr);
-    }
-    EXPECT_TRUE(stopped && WIFEXITED(state) && WEXITSTATUS(state) == 0);
-    return false;
-  }
-
   void ReapAndAudit(std::uint64_t instructions) {
-    const std::uint64_t lease = box_.lease_of(0).load();
-    const LeaseId dead{static_cast<std::uint16_t>(lease & 0xffff),
-                       static_cast<std::uint32_t>(lease >> 16)};
+    const LeaseId dead = box_.LeaseOf(0);
     NewAllocator();
     ASSERT_TRUE(region()->MarkDeadIfGone(dead));
     allocator().ReapUnits(dead, &Mailbox::Holds, &box_);
@@ -124,22 +97,12 @@ class AllocatorKillTest : public testing::AllocatorTest {
 };
 
 TEST_F(AllocatorKillTest, AKillAfterAnyInstructionLosesNothing) {
-  // ZCB_KILL_STRIDE=1 is the whole truth, and takes an hour.
-  const char* const wanted = std::getenv("ZCB_KILL_STRIDE");
-  const unsigned long stride =
-      wanted != nullptr ? std::strtoul(wanted, nullptr, 10) : 499;
-  ASSERT_GT(stride, 0U);
-  std::uint64_t at = std::random_device{}() % stride;
-  std::printf("every %luth instruction, from %lu on\n", stride, at);
-  int points = 0;
-  for (;; at += stride, ++points) {
+  testing::ForEachKill(499, [&](std::uint64_t at) {
     Prepare();
-    const bool killed = RunAndKill(at);
+    const bool killed = testing::RunAndKill(at, [&] { BeTheVictim(); });
     ReapAndAudit(at);
-    if (!killed || HasFatalFailure()) break;
-  }
-  EXPECT_GE(points, 10);
-  std::printf("%d kills\n", points);
+    return killed && !HasFatalFailure();
+  });
 }
 
 }  // namespace

@@ -31,8 +31,7 @@ class AllocatorProcessTest : public testing::AllocatorTest {
     ASSERT_TRUE(own.ok()) << own.reason();
     const auto mine = testing::MakeAllocator(*own);
     Mailbox box(**own);
-    box.lease_of(worker).store(std::uint64_t{(*own)->lease().generation} << 16 |
-                               (*own)->lease().slot);
+    box.Announce(worker, **own);
     testing::Random random(seed);
     struct Live {
       BufferRef ref;
@@ -55,8 +54,15 @@ class AllocatorProcessTest : public testing::AllocatorTest {
         const std::uint64_t stamp = std::uint64_t{seed} << 40 | step;
         std::memcpy(mine->Pointer(*ref), &stamp, sizeof stamp);
         live.push_back({*ref, stamp});
-      } else if (dice < 60) {
+      } else if (dice < 58) {
         Mailbox::Receive(box, *mine, random.Below(Mailbox::kSlots));
+      } else if (dice < 66) {
+        const auto taken =
+            Mailbox::Take(box, *mine, random.Below(Mailbox::kSlots));
+        if (!taken) continue;
+        const std::uint64_t stamp = std::uint64_t{seed} << 40 | step;
+        std::memcpy(mine->Pointer(*taken), &stamp, sizeof stamp);
+        live.push_back({*taken, stamp});
       } else if (!live.empty()) {
         std::swap(live[random.Below(static_cast<std::uint32_t>(live.size()))],
                   live.back());
@@ -64,9 +70,14 @@ class AllocatorProcessTest : public testing::AllocatorTest {
         std::memcpy(&stamp, mine->Pointer(live.back().ref), sizeof stamp);
         ASSERT_EQ(stamp, live.back().stamp) << "somebody else wrote there";
         ASSERT_FALSE(::testing::Test::HasFailure());
-        if (dice < 80) {
+        if (dice < 82) {
           ASSERT_TRUE(mine->Free(live.back().ref).ok());
           live.pop_back();
+        } else if (dice < 90) {
+          if (Mailbox::Give(box, *mine, live.back().ref,
+                            random.Below(Mailbox::kSlots))) {
+            live.pop_back();
+          }
         } else if (Mailbox::Send(box, *mine, live.back().ref,
                                  random.Below(Mailbox::kSlots))) {
           live.pop_back();
@@ -76,9 +87,7 @@ class AllocatorProcessTest : public testing::AllocatorTest {
   }
 
   void Reap(int worker) {
-    const std::uint64_t lease = box_.lease_of(worker).load();
-    const LeaseId dead{static_cast<std::uint16_t>(lease & 0xffff),
-                       static_cast<std::uint32_t>(lease >> 16)};
+    const LeaseId dead = box_.LeaseOf(worker);
     ASSERT_TRUE(region()->MarkDeadIfGone(dead));
     allocator().ReapUnits(dead, &Mailbox::Holds, &box_);
     region()->FreeDeadLease(dead);
@@ -88,6 +97,8 @@ class AllocatorProcessTest : public testing::AllocatorTest {
   void Audit() {
     for (std::uint32_t i = 0; i < Mailbox::kSlots; ++i) {
       Mailbox::Receive(box_, allocator(), i);
+      // All that gave are gone: nobody has these any more.
+      EXPECT_FALSE(Mailbox::Take(box_, allocator(), i));
     }
     EXPECT_EQ(AllocAll(4096).size(), kUnits * kUnitBytes / 4096);
   }
@@ -101,8 +112,7 @@ TEST_F(AllocatorProcessTest, WhatAKilledProcessOwnedServesTheOthers) {
     const auto own = Region::Open(options_);
     ASSERT_TRUE(own.ok());
     const auto mine = testing::MakeAllocator(*own);
-    box_.lease_of(0).store(std::uint64_t{(*own)->lease().generation} << 16 |
-                           (*own)->lease().slot);
+    box_.Announce(0, **own);
     std::uint32_t at = 0;
     while (const auto ref = mine->Alloc(5000)) {
       if (at < 10) Mailbox::Send(box_, *mine, *ref, at++);
@@ -164,6 +174,10 @@ TEST_F(AllocatorProcessTest, AStormOfKillsLosesNothing) {
     // A while of work, not of sleep: this process takes part.
     for (std::uint32_t n = random.Below(2000); n > 0; --n) {
       Mailbox::Receive(box_, allocator(), random.Below(Mailbox::kSlots));
+      if (const auto taken =
+              Mailbox::Take(box_, allocator(), random.Below(Mailbox::kSlots))) {
+        MustFree(*taken);
+      }
       const auto ref = allocator().Alloc(1 + random.Below(10'000));
       if (ref) MustFree(*ref);
     }

@@ -8,13 +8,17 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 
 #include "allocator/allocator.h"
+#include "allocator/buffer_ticket.h"
+#include "allocator/region.h"
 
 namespace zcb::alloc::testing {
 
-// A slot holds {buffer generation, line + 1}, or 0.
-// It lies in the region's client area, after the leases of the workers.
+// A slot holds {buffer generation, line + 1}, or 0. Beside the slots lie the
+// leases of the workers, and places for tickets. All in the region's client
+// area.
 class Mailbox {
  public:
   static constexpr std::uint32_t kSlots = 256;
@@ -22,12 +26,29 @@ class Mailbox {
       : slots_(region.meta<std::atomic<std::uint64_t>>(
             region.geometry().client_offset)) {
     EXPECT_TRUE(
-        region.CommitMeta(region.geometry().client_offset, (kSlots + 8) * 8)
+        region.CommitMeta(region.geometry().client_offset, 2 * (kSlots + 8) * 8)
             .ok());
   }
   std::atomic<std::uint64_t>& slot(std::uint32_t i) { return slots_[i]; }
   std::atomic<std::uint64_t>& lease_of(int worker) {
     return slots_[kSlots + static_cast<std::uint32_t>(worker)];
+  }
+  // A buffer ticket, or 0.
+  std::atomic<std::uint64_t>& ticket(std::uint32_t i) {
+    return slots_[kSlots + 8 + i];
+  }
+  // Our lease, as worker so and so. Like every layer that sends it says that
+  // it must be asked when we are reaped.
+  void Announce(int worker, Region& own) {
+    const LeaseId lease = own.lease();
+    own.lease_record(lease.slot)
+        .uses_client.store(1, std::memory_order_relaxed);
+    lease_of(worker).store(std::uint64_t{lease.generation} << 16 | lease.slot);
+  }
+  LeaseId LeaseOf(int worker) {
+    const std::uint64_t lease = lease_of(worker).load();
+    return {static_cast<std::uint16_t>(lease & 0xffff),
+            static_cast<std::uint32_t>(lease >> 16)};
   }
   static std::uint64_t Value(BufferRef ref, BufferWord word) {
     return word.generation() << 32 | (ref.line() + 1);
@@ -77,6 +98,32 @@ class Mailbox {
       }
     }
     box.slot(at).compare_exchange_strong(value, 0);
+  }
+
+  // Leaves the buffer with the caller when the place is taken.
+  static bool Give(Mailbox& box, Allocator& allocator, BufferRef ref,
+                   std::uint32_t at) {
+    const auto ticket = allocator.Give(ref);
+    EXPECT_TRUE(ticket.ok()) << ticket.reason();
+    if (!ticket) return true;
+    std::uint64_t empty = 0;
+    if (box.ticket(at).compare_exchange_strong(empty, ticket->raw())) {
+      return true;
+    }
+    const auto back = allocator.Take(*ticket);
+    EXPECT_TRUE(back.ok()) << back.reason();
+    return !back.ok();
+  }
+  // Who dies in between leaves the buffer with its giver.
+  static std::optional<BufferRef> Take(Mailbox& box, Allocator& allocator,
+                                       std::uint32_t at) {
+    const std::uint64_t raw = box.ticket(at).exchange(0);
+    if (raw == 0) return std::nullopt;
+    const auto taken = allocator.Take(BufferTicket(raw));
+    // Its giver may have died, or ended.
+    EXPECT_TRUE(taken.ok() || taken.status() == Status::kNotExist)
+        << taken.reason();
+    return taken ? std::optional(*taken) : std::nullopt;
   }
 
  private:

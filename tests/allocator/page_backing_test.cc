@@ -185,11 +185,15 @@ TEST(MappingTest, FileIsMappedAtTheAlignmentAndUnmappedWhole) {
     base[12287] = std::byte{1};
     unsigned char resident[3];
     EXPECT_EQ(::mincore(base, 12288, resident), 0);
-    EXPECT_NE(::mincore(base + 12288, 4096, resident), 0)
+    EXPECT_EQ(::mincore(base - 4096, 4096, resident), 0) << "guard";
+    EXPECT_EQ(::mincore(base + 12288, 4096, resident), 0) << "guard";
+    EXPECT_NE(::mincore(base + 16384, 4096, resident), 0)
         << "the reserve behind it was given back";
   }
   unsigned char resident[3];
   EXPECT_NE(::mincore(base, 12288, resident), 0);
+  EXPECT_NE(::mincore(base - 4096, 4096, resident), 0);
+  EXPECT_NE(::mincore(base + 12288, 4096, resident), 0);
   ::close(directory_fd);
 }
 
