@@ -36,7 +36,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       tables_(region.geometry()),
       units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
-      extents_(shared_, tables_, lease_),
+      extents_(shared_, tables_, units_, lease_),
       caches_(
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
@@ -112,6 +112,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     }
     if (const auto count = TakeBatch(size_class, out)) {
       for (std::uint32_t i = 1; i < count; ++i) Store(batch[i], size_class);
+      units_.NoteTraffic(count * kSizeClasses[size_class].bytes());
       return batch[0];
     }
     if (!asked) {
@@ -131,6 +132,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
 }
 
 Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
+  units_.NoteTraffic(units * shared_.unit_bytes());
   Result<BufferRef> extent = extents_.Alloc(units);
   if (extent) return extent;
   if (AskHook(false) || extents_.Collect() > 0) {
@@ -138,13 +140,28 @@ Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
     if (extent) return extent;
   }
   AskHook(true);
-  // Whole units hide in what we cache and in what nobody has adopted yet.
+  GatherUnits();
+  extent = extents_.Alloc(units);
+  if (!extent) units_.AskOthers();
+  return extent;
+}
+
+void BufferSupply::GatherUnits() {
   for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
     if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;
   }
   Gather(caches_.Find());
   units_.ReturnFreeUnits();
-  return extents_.Alloc(units);
+}
+
+void BufferSupply::FreeExtent(std::uint32_t line) {
+  extents_.Free(line);
+  units_.NoteTraffic(0);
+}
+
+std::uint64_t BufferSupply::Trim(std::uint64_t keep_bytes) {
+  GatherUnits();
+  return units_.idle().GiveBack(keep_bytes);
 }
 
 void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
@@ -170,6 +187,7 @@ void BufferSupply::Absorb(std::uint32_t size_class,
                           std::span<const std::uint32_t> lines) {
   const std::uint32_t kept = depot_.Put(size_class, lines);
   if (kept < lines.size()) slabs_.Put(size_class, lines.subspan(kept));
+  units_.NoteTraffic(lines.size() * kSizeClasses[size_class].bytes());
 }
 
 void BufferSupply::EmptyCache(ThreadCache& cache) {

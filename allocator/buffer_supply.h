@@ -35,6 +35,7 @@ class BufferSupply {
   // the thread's magazine.
   Result<std::uint32_t> Obtain(std::uint32_t size_class);
   Result<BufferRef> ObtainExtent(std::uint32_t units);
+  void FreeExtent(std::uint32_t line);
   // A kCached buffer of the caller's: into its magazine, or further down.
   void Store(std::uint32_t line, std::uint32_t size_class);
 
@@ -43,6 +44,7 @@ class BufferSupply {
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();
+  std::uint64_t Trim(std::uint64_t keep_bytes);
   // The end: everything goes back, or is left for others to adopt.
   void Leave();
 
@@ -65,6 +67,9 @@ class BufferSupply {
   Outcome AddUnit(UnitTable::Want want);
   bool AskHook(bool last_resort);
   void Gather(ThreadCache* cache);
+  // Gives back whole units that hide in what we cache and in what nobody has
+  // adopted yet.
+  void GatherUnits();
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
   void EmptyCache(ThreadCache& cache);
