@@ -76,6 +76,7 @@ bool BufferSupply::MakeSlab(std::uint32_t size_class) {
 std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
                                       std::span<std::uint32_t> out) {
   if (const auto taken = depot_.Take(size_class, out)) return taken;
+  units_.Settle();
   if (const auto taken = slabs_.Take(size_class, out, kHintLinesPerRefill)) {
     return taken;
   }
@@ -133,6 +134,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
 
 Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
   units_.NoteTraffic(units * shared_.unit_bytes());
+  units_.Settle();
   Result<BufferRef> extent = extents_.Alloc(units);
   if (extent) return extent;
   if (AskHook(false) || extents_.Collect() > 0) {
@@ -156,7 +158,7 @@ void BufferSupply::GatherUnits() {
 
 void BufferSupply::FreeExtent(std::uint32_t line) {
   extents_.Free(line);
-  units_.NoteTraffic(0);
+  units_.Settle();
 }
 
 std::uint64_t BufferSupply::Trim(std::uint64_t keep_bytes) {
@@ -186,8 +188,10 @@ void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
 void BufferSupply::Absorb(std::uint32_t size_class,
                           std::span<const std::uint32_t> lines) {
   const std::uint32_t kept = depot_.Put(size_class, lines);
-  if (kept < lines.size()) slabs_.Put(size_class, lines.subspan(kept));
   units_.NoteTraffic(lines.size() * kSizeClasses[size_class].bytes());
+  if (kept == lines.size()) return;
+  slabs_.Put(size_class, lines.subspan(kept));
+  units_.Settle();
 }
 
 void BufferSupply::EmptyCache(ThreadCache& cache) {

@@ -11,6 +11,9 @@ constexpr std::uint32_t kFreeShare = 4;
 // A swing as wide as the spares moves twice their bytes from crest to crest: a
 // period sees several of them.
 constexpr std::uint64_t kPeriodSpares = 8;
+// What only goes between magazines and depot is private: a shared line is read
+// for it no more often than this.
+constexpr std::uint64_t kTrafficPerSettleBytes = std::uint64_t{16} << 20;
 // Idle memory is looked after once in so many returned units, and grows old
 // from one look to the next.
 constexpr std::uint64_t kReturnsPerLook = 16;
@@ -40,11 +43,18 @@ UnitTable::UnitTable(const SharedTables& shared, LeaseId lease,
       // relaxed: a hint
       pressure_seen_(
           shared.region().pressure().load(std::memory_order_relaxed)),
+      next_settle_bytes_(kTrafficPerSettleBytes),
+      period_end_bytes_(PeriodBytes()),
       next_look_units_(kReturnsPerLook) {}
 
 std::uint32_t UnitTable::SpareLimit(std::uint32_t free_units) const {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(
       options_.spare_bytes / shared_.unit_bytes(), free_units / kFreeShare));
+}
+
+std::uint64_t UnitTable::PeriodBytes() const {
+  return std::max(kTrafficPerSettleBytes,
+                  kPeriodSpares * spare_limit_ * shared_.unit_bytes());
 }
 
 std::optional<std::uint32_t> UnitTable::TakeGranules(const SizeClass& cut) {
@@ -116,26 +126,30 @@ void UnitTable::NoteTraffic(std::uint64_t bytes) {
   const std::uint64_t now =
       traffic_bytes_.load(std::memory_order_relaxed) + bytes;
   traffic_bytes_.store(now, std::memory_order_relaxed);
+  if (now >= next_settle_bytes_.load(std::memory_order_relaxed)) Settle();
+}
+
+void UnitTable::Settle() {
+  // relaxed: private hints; of two threads that see something due, either may
+  // do it
+  const std::uint64_t now = traffic_bytes_.load(std::memory_order_relaxed);
+  next_settle_bytes_.store(now + kTrafficPerSettleBytes,
+                           std::memory_order_relaxed);
   // relaxed: a hint
   const std::uint32_t pressure =
       shared_.region().pressure().load(std::memory_order_relaxed);
   if (pressure != pressure_seen_.load(std::memory_order_relaxed)) {
-    AnswerPressure(pressure);
+    pressure_seen_.store(pressure, std::memory_order_relaxed);
+    ReturnFreeUnits();
   }
   // relaxed: as above
-  if (now >= period_end_bytes_.load(std::memory_order_relaxed)) EndPeriod();
+  if (now >= period_end_bytes_.load(std::memory_order_relaxed)) EndPeriod(now);
   if (options_.idle_bytes == AllocatorOptions::kKeepAll) return;
   const std::uint64_t returned = ledger_.returned_units();
-  // relaxed: of two threads that see it due, one finds the other at work
+  // relaxed: as above
   if (returned < next_look_units_.load(std::memory_order_relaxed)) return;
   next_look_units_.store(returned + kReturnsPerLook, std::memory_order_relaxed);
   idle_.GiveBackOld(options_.idle_bytes);
-}
-
-void UnitTable::AnswerPressure(std::uint32_t pressure) {
-  // relaxed: a hint
-  pressure_seen_.store(pressure, std::memory_order_relaxed);
-  ReturnFreeUnits();
 }
 
 void UnitTable::AskOthers() {
@@ -143,16 +157,13 @@ void UnitTable::AskOthers() {
   shared_.region().pressure().fetch_add(1, std::memory_order_relaxed);
 }
 
-void UnitTable::EndPeriod() {
+void UnitTable::EndPeriod(std::uint64_t now) {
   claimer_.Rewind();
   const std::uint32_t free_units = claimer_.CountFree();
   const std::lock_guard lock(mutex_);
   spare_limit_ = SpareLimit(free_units + spare_count_);
-  // relaxed: as in NoteTraffic()
-  period_end_bytes_.store(
-      traffic_bytes_.load(std::memory_order_relaxed) +
-          kPeriodSpares * std::max(spare_limit_, 1U) * shared_.unit_bytes(),
-      std::memory_order_relaxed);
+  // relaxed: as in Settle()
+  period_end_bytes_.store(now + PeriodBytes(), std::memory_order_relaxed);
   // Half of what was not needed, and all that is too much by now.
   ReturnSpares(std::min(spare_limit_, spare_count_ - (least_spares_ + 1) / 2));
   least_spares_ = spare_count_;

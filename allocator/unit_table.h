@@ -28,9 +28,9 @@ namespace zcb::alloc {
 // set that swings would claim and give back units all the time. As many as
 // AllocatorOptions::spare_bytes says, but never more than a quarter of what is
 // free in the region. Those that were not needed while several times that much
-// memory went through the slow path (no clock is read) go back by halves. And
+// memory went through the magazines (no clock is read) go back by halves. And
 // when another process has found no unit, all of them go back at our next
-// visit to the slow path; a stopped process does not, and nobody waits for it.
+// visit to the slabs; a stopped process does not, and nobody waits for it.
 //
 // Death: the words name our lease; reapers turn them to Abandoned.
 class UnitTable {
@@ -52,11 +52,14 @@ class UnitTable {
   void Insert(const ClaimedUnit& unit, GranuleMap free);
   void Abandon(const ClaimedUnit& unit);
 
-  // Tells that `bytes` of buffers went through the slow path, in either
-  // direction: the clock by which spares and idle memory grow old. Gives back
-  // what is due; calls the kernel only if idle memory goes back to the system.
-  // Under no lock.
+  // Tells that `bytes` of buffers went into or out of magazines: the clock by
+  // which spares grow old. Private, but for a Settle() once in a while. Under
+  // no lock.
   void NoteTraffic(std::uint64_t bytes);
+  // Gives back what is due; for those who are about to touch shared lines
+  // anyway. Calls the kernel only if idle memory goes back to the system.
+  // Under no lock.
+  void Settle();
   // Nothing was found for us, though others may keep some: asks them.
   void AskOthers();
 
@@ -86,8 +89,8 @@ class UnitTable {
 
   // When so many units are free, ours among them.
   std::uint32_t SpareLimit(std::uint32_t free_units) const;
-  void EndPeriod();
-  void AnswerPressure(std::uint32_t pressure);
+  std::uint64_t PeriodBytes() const;  // with the lock held
+  void EndPeriod(std::uint64_t now);
 
   SharedTables shared_;
   const AllocatorOptions options_;
@@ -107,8 +110,9 @@ class UnitTable {
   // ---
   // Lossy: two threads that add at once count once.
   std::atomic<std::uint64_t> traffic_bytes_{0};
-  std::atomic<std::uint64_t> period_end_bytes_{0};
   std::atomic<std::uint32_t> pressure_seen_;
+  std::atomic<std::uint64_t> next_settle_bytes_;
+  std::atomic<std::uint64_t> period_end_bytes_;
   std::atomic<std::uint64_t> next_look_units_;  // of ledger_.returned_units()
 };
 
