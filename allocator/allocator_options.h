@@ -13,7 +13,7 @@ struct NumaTopology;
 
 struct AllocatorOptions {
   static constexpr std::uint64_t kNoQuota = 0;
-  static constexpr std::uint64_t kDefaultSpareBytes = std::uint64_t{32} << 20;
+  static constexpr std::uint64_t kDefaultSpareBytes = std::uint64_t{64} << 20;
   static constexpr std::int32_t kNoNode = -1;     // wherever memory comes from
   static constexpr std::int32_t kLocalNode = -2;  // of the CPU that asks
 

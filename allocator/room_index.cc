@@ -37,6 +37,7 @@ void RoomIndex::Insert(std::uint32_t unit, const GranuleMap& free) {
   if (first == kNone) {
     nodes_[unit] = {unit, unit, list};
     runs_[count][is_aligned] |= std::uint64_t{1} << run;
+    counts_ |= std::uint64_t{1} << count;
   } else {
     const std::uint32_t last = nodes_[first].previous;
     nodes_[unit] = {first, last, list};
@@ -53,7 +54,11 @@ void RoomIndex::Remove(std::uint32_t unit) {
     first = kNone;
     const std::uint32_t is_aligned = node.list % 2;
     const std::uint32_t run = node.list / 2 % kCounts;
-    runs_[node.list / 2 / kCounts][is_aligned] &= ~(std::uint64_t{1} << run);
+    const std::uint32_t count = node.list / 2 / kCounts;
+    runs_[count][is_aligned] &= ~(std::uint64_t{1} << run);
+    if ((runs_[count][0] | runs_[count][1]) == 0) {
+      counts_ &= ~(std::uint64_t{1} << count);
+    }
     return;
   }
   nodes_[node.previous].next = node.next;
@@ -65,8 +70,9 @@ std::uint32_t RoomIndex::Find(const SizeClass& cut) const {
   const bool needs_alignment = !cut.is_run() && cut.granules > 1;
   // Every free granule starts a run of one.
   const std::uint64_t long_enough = ~std::uint64_t{0} << cut.granules;
-  for (std::uint32_t count = cut.granules; count <= granules_per_unit_;
-       ++count) {
+  for (std::uint64_t counts = counts_ & long_enough; counts != 0;
+       counts &= counts - 1) {
+    const auto count = static_cast<std::uint32_t>(std::countr_zero(counts));
     for (const bool is_aligned : {false, true}) {
       if (needs_alignment && !is_aligned) continue;
       const std::uint64_t runs = runs_[count][is_aligned] & long_enough;

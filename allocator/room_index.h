@@ -14,7 +14,7 @@ namespace zcb::alloc {
 // Units in lists, one list per kind of room: {how many granules are free, the
 // longest run of them, whether a slab fits that must be aligned}. Of each list
 // it is known which cuts fit, so that looking one up takes the same time for
-// ten units as for ten thousand: at most one step per possible free count.
+// ten units as for ten thousand: at most one step per free count that occurs.
 //
 // Not thread-safe: under its owner's lock. Private memory.
 class RoomIndex {
@@ -55,9 +55,10 @@ class RoomIndex {
   PrivateMapping nodes_memory_;
   Node* nodes_ = nullptr;
   std::array<std::uint32_t, kCounts * kCounts * 2> first_;
-  // Per free count: bit r is set if the list of longest run r has a unit;
-  // [1]: counting only units where an aligned slab fits.
+  // Per free count: bit r is set if a list of longest run r has a unit; [1]:
+  // of units in which an aligned slab fits, [0]: of the others.
   std::array<std::array<std::uint64_t, 2>, kCounts> runs_{};
+  std::uint64_t counts_ = 0;  // bit c: there is a unit with c free granules
 };
 
 }  // namespace zcb::alloc

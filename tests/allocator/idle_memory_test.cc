@@ -281,7 +281,7 @@ class IdleKillTest : public IdleMemoryTest {
 };
 
 TEST_F(IdleKillTest, NoMemoryIsPromisedThatIsNotThereAndNoUnitIsLost) {
-  constexpr std::uint64_t kStride = 61;
+  constexpr std::uint64_t kStride = 151;
   bool was_killed = true;
   bool died_holding = false;
   for (std::uint64_t n = 0; was_killed; n += kStride) {
