@@ -233,72 +233,101 @@ TEST_F(IdleMemoryTest, PrefaultCommitsThatMuchOfWhatIsFree) {
 
 // --- killed in the middle --------------------------------------------------
 
-class IdleKillTest : public IdleMemoryTest {
+class IdleStepTest : public IdleMemoryTest {
  protected:
-  // Does `work` in a child that is killed after so many instructions; false:
-  // it came to its end. The lease is reaped.
-  template <typename Work>
-  bool RunAndKill(std::uint64_t instructions, Work work) {
+  // Gives back all idle memory in a child, which is stopped after so many
+  // instructions for `meanwhile`; if that says so it is killed there, else it
+  // goes on to its end. False: it came to its end before. Its lease is reaped.
+  template <typename Meanwhile>
+  bool RunAndStop(std::uint64_t instructions, Meanwhile meanwhile) {
     const RegionOptions options = region()->options();
     int ends[2];
     if (::pipe(ends) != 0) std::abort();
-    const pid_t victim = ::fork();
-    if (victim == 0) {
-      const auto own = Region::Open(options);
-      if (!own) ::_exit(2);
-      const SharedTables words(**own);
-      const LeaseId lease = (*own)->lease();
-      UnitLedger ledger(UnitLedger::kNoQuota);
-      UnitClaimer claimer(words, lease, ledger, {});
-      IdleMemory idle(words, claimer);
-      if (::write(ends[1], &lease, sizeof lease) != sizeof lease) ::_exit(2);
-      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-      ::raise(SIGSTOP);
-      work(idle);
-      ::_exit(0);
-    }
-    LeaseId dead;
-    EXPECT_EQ(::read(ends[0], &dead, sizeof dead), ssize_t{sizeof dead});
+    const pid_t child = ::fork();
+    if (child == 0) BeTheChild(options, ends[1]);
+    LeaseId lease;
+    EXPECT_EQ(::read(ends[0], &lease, sizeof lease), ssize_t{sizeof lease});
     ::close(ends[0]);
     ::close(ends[1]);
     int state = 0;
-    bool killed = false;
-    while (::waitpid(victim, &state, 0) == victim && WIFSTOPPED(state)) {
-      if (instructions-- == 0) {
-        ::kill(victim, SIGKILL);
-        ::waitpid(victim, &state, 0);
-        killed = true;
-        break;
+    bool was_stopped = false;
+    while (::waitpid(child, &state, 0) == child && WIFSTOPPED(state)) {
+      if (instructions-- > 0) {
+        ::ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
+        continue;
       }
-      ::ptrace(PTRACE_SINGLESTEP, victim, nullptr, nullptr);
+      was_stopped = true;
+      if (meanwhile()) ::kill(child, SIGKILL);
+      ::ptrace(PTRACE_DETACH, child, nullptr, nullptr);
+      ::waitpid(child, &state, 0);
+      break;
     }
-    EXPECT_TRUE(killed || (WIFEXITED(state) && WEXITSTATUS(state) == 0));
-    EXPECT_TRUE(region()->MarkDeadIfGone(dead));
-    allocator().ReapUnits(dead, nullptr, nullptr);
-    region()->FreeDeadLease(dead);
-    return killed;
+    EXPECT_TRUE(WIFSIGNALED(state) || WEXITSTATUS(state) == 0);
+    EXPECT_TRUE(region()->MarkDeadIfGone(lease));
+    allocator().ReapUnits(lease, nullptr, nullptr);
+    region()->FreeDeadLease(lease);
+    return was_stopped;
+  }
+
+  // Four units with memory, for the child to give back.
+  void Prepare() {
+    EXPECT_TRUE(allocator().Trim(0).ok());
+    ASSERT_EQ(*allocator().Prefault(4 * kUnitBytes), 4 * kUnitBytes);
+  }
+
+ private:
+  [[noreturn]] static void BeTheChild(const RegionOptions& options, int out) {
+    const auto own = Region::Open(options);
+    if (!own) ::_exit(2);
+    const SharedTables words(**own);
+    const LeaseId lease = (*own)->lease();
+    UnitLedger ledger(UnitLedger::kNoQuota);
+    UnitClaimer claimer(words, lease, ledger, {});
+    IdleMemory idle(words, claimer);
+    if (::write(out, &lease, sizeof lease) != ssize_t{sizeof lease}) ::_exit(2);
+    ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    ::raise(SIGSTOP);
+    idle.GiveBack(0);
+    ::_exit(0);
   }
 };
 
-TEST_F(IdleKillTest, NoMemoryIsPromisedThatIsNotThereAndNoUnitIsLost) {
+TEST_F(IdleStepTest, AKillAnywherePromisesNoMemoryThatIsNotThere) {
   constexpr std::uint64_t kStride = 151;
-  bool was_killed = true;
   bool died_holding = false;
-  for (std::uint64_t n = 0; was_killed; n += kStride) {
-    // Four units with memory, for the victim to give back.
-    EXPECT_EQ(*allocator().Trim(0) % kUnitBytes, 0U);
-    ASSERT_EQ(*allocator().Prefault(4 * kUnitBytes), 4 * kUnitBytes);
-    was_killed = RunAndKill(n, [](IdleMemory& idle) { idle.GiveBack(0); });
+  bool was_stopped = true;
+  for (std::uint64_t n = 0; was_stopped; n += kStride) {
+    Prepare();
+    was_stopped = RunAndStop(n, [] { return true; });
     ASSERT_LE(PromisedBytes(), CommittedBytes()) << n;
     for (std::uint32_t u = 0; u < kUnits; ++u) {
       died_holding |= unit(u).kind() == Kind::kAbandoned;
     }
     // All of it can be had and written.
-    const std::vector<BufferRef> all = AllocWritten(kUnitBytes / 4, 4 * kUnits);
-    ASSERT_EQ(all.size(), 4 * kUnits) << n;
-    FreeAll(all);
+    FreeAll(AllocWritten(kUnitBytes / 4, 4 * kUnits));
   }
   EXPECT_TRUE(died_holding) << "no kill came at the moment that matters";
+}
+
+TEST_F(IdleStepTest, AProcessThatSleptInTheMiddleDestroysNothing) {
+  constexpr std::uint64_t kStride = 173;
+  constexpr std::uint64_t kBytes = kUnitBytes / 4;
+  bool was_stopped = true;
+  for (std::uint64_t n = 0; was_stopped; n += kStride) {
+    Prepare();
+    std::vector<BufferRef> all;
+    was_stopped = RunAndStop(n, [&] {
+      // The lowest eight units, the four with memory among them.
+      while (all.size() < 8 * 4) {
+        const std::vector<BufferRef> one = AllocWritten(kBytes, 1);
+        all.push_back(one.front());
+      }
+      return false;
+    });
+    ASSERT_LE(PromisedBytes(), CommittedBytes()) << n;
+    for (const BufferRef ref : all) ASSERT_TRUE(IsIntact(ref, kBytes)) << n;
+    FreeAll(all);
+  }
 }
 
 }  // namespace
