@@ -235,11 +235,14 @@ TEST_F(IdleMemoryTest, PrefaultCommitsThatMuchOfWhatIsFree) {
 
 class IdleStepTest : public IdleMemoryTest {
  protected:
-  // Gives back all idle memory in a child, which is stopped after so many
-  // instructions for `meanwhile`; if that says so it is killed there, else it
-  // goes on to its end. False: it came to its end before. Its lease is reaped.
+  // What a child's progress is counted in.
+  enum class Step { kInstruction, kSystemCall };  // its beginning or its end
+
+  // Gives back all idle memory in a child, which is stopped after so many steps
+  // for `meanwhile`; if that says so it is killed there, else it goes on to its
+  // end. False: it came to its end before. Its lease is reaped.
   template <typename Meanwhile>
-  bool RunAndStop(std::uint64_t instructions, Meanwhile meanwhile) {
+  bool RunAndStop(Step step, std::uint64_t steps, Meanwhile meanwhile) {
     const RegionOptions options = region()->options();
     int ends[2];
     if (::pipe(ends) != 0) std::abort();
@@ -252,8 +255,10 @@ class IdleStepTest : public IdleMemoryTest {
     int state = 0;
     bool was_stopped = false;
     while (::waitpid(child, &state, 0) == child && WIFSTOPPED(state)) {
-      if (instructions-- > 0) {
-        ::ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
+      if (steps-- > 0) {
+        ::ptrace(
+            step == Step::kInstruction ? PTRACE_SINGLESTEP : PTRACE_SYSCALL,
+            child, nullptr, nullptr);
         continue;
       }
       was_stopped = true;
@@ -293,20 +298,23 @@ class IdleStepTest : public IdleMemoryTest {
 };
 
 TEST_F(IdleStepTest, AKillAnywherePromisesNoMemoryThatIsNotThere) {
-  constexpr std::uint64_t kStride = 151;
-  bool died_holding = false;
-  bool was_stopped = true;
-  for (std::uint64_t n = 0; was_stopped; n += kStride) {
-    Prepare();
-    was_stopped = RunAndStop(n, [] { return true; });
-    ASSERT_LE(PromisedBytes(), CommittedBytes()) << n;
-    for (std::uint32_t u = 0; u < kUnits; ++u) {
-      died_holding |= unit(u).kind() == Kind::kAbandoned;
+  constexpr std::uint64_t kInstructionStride = 301;
+  for (const Step step : {Step::kInstruction, Step::kSystemCall}) {
+    bool died_holding = false;
+    bool was_stopped = true;
+    for (std::uint64_t n = 0; was_stopped;
+         n += step == Step::kInstruction ? kInstructionStride : 1) {
+      Prepare();
+      was_stopped = RunAndStop(step, n, [] { return true; });
+      ASSERT_LE(PromisedBytes(), CommittedBytes()) << n;
+      for (std::uint32_t u = 0; u < kUnits; ++u) {
+        died_holding |= unit(u).kind() == Kind::kAbandoned;
+      }
+      // All of it can be had and written.
+      FreeAll(AllocWritten(kUnitBytes / 4, 4 * kUnits));
     }
-    // All of it can be had and written.
-    FreeAll(AllocWritten(kUnitBytes / 4, 4 * kUnits));
+    EXPECT_TRUE(died_holding) << "no kill came at the moment that matters";
   }
-  EXPECT_TRUE(died_holding) << "no kill came at the moment that matters";
 }
 
 TEST_F(IdleStepTest, AProcessThatSleptInTheMiddleDestroysNothing) {
@@ -316,7 +324,7 @@ TEST_F(IdleStepTest, AProcessThatSleptInTheMiddleDestroysNothing) {
   for (std::uint64_t n = 0; was_stopped; n += kStride) {
     Prepare();
     std::vector<BufferRef> all;
-    was_stopped = RunAndStop(n, [&] {
+    was_stopped = RunAndStop(Step::kInstruction, n, [&] {
       // The lowest eight units, the four with memory among them.
       while (all.size() < 8 * 4) {
         const std::vector<BufferRef> one = AllocWritten(kBytes, 1);

@@ -271,6 +271,22 @@ TEST_F(UnitPolicyTest, ExtentsCountAgainstTheQuota) {
   }
 }
 
+TEST_F(UnitPolicyTest, AnExtentThatCannotBeHadDoesNotCount) {
+  const auto other = MakeWith(region(), {});
+  const auto most = other->Alloc((kUnits - 4) * kUnitBytes);
+  ASSERT_TRUE(most.ok()) << most.reason();
+  AllocatorOptions options;
+  options.quota_bytes = 10 * kUnitBytes;
+  const auto mine = MakeWith(region(), options);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_STREQ(mine->Alloc(6 * kUnitBytes).reason(),
+                 "not enough free units in a row");
+  }
+  EXPECT_TRUE(mine->Alloc(4 * kUnitBytes).ok());
+  EXPECT_TRUE(other->Free(*most).ok());
+  EXPECT_TRUE(mine->Alloc(6 * kUnitBytes).ok());
+}
+
 TEST_F(UnitPolicyTest, OwnSparesMakeRoomUnderTheQuota) {
   AllocatorOptions options;
   options.quota_bytes = 10 * kUnitBytes;
