@@ -127,7 +127,7 @@ Outcome Allocator::FreeSlow(BufferRef ref) {
   states_[line].store(poisons_ ? BufferState::kPoisoned : BufferState::kCached,
                       std::memory_order_relaxed);
   if (size_class == kExtentClass) {
-    supply_->extents().Free(line);
+    supply_->FreeExtent(line);
   } else {
     supply_->Store(line, size_class);
   }
@@ -275,6 +275,16 @@ void Allocator::SetPressureHook(PressureHook hook, void* context) {
 
 void Allocator::Collect() {
   if (region_->IsOurs()) supply_->Collect();
+}
+
+Result<std::uint64_t> Allocator::Trim(std::uint64_t keep_bytes) {
+  if (!region_->IsOurs()) return kInherited;
+  return supply_->Trim(keep_bytes);
+}
+
+Result<std::uint64_t> Allocator::Prefault(std::uint64_t bytes) {
+  if (!region_->IsOurs()) return kInherited;
+  return supply_->units().idle().Prefault(bytes);
 }
 
 AllocatorStats Allocator::Stats() {

@@ -224,6 +224,27 @@ class Allocator {
   // a process that only sends see its memory come home before it measures.
   void Collect();
   AllocatorStats Stats();
+
+  // --- memory ahead of time, and after it ----------------------------------
+  // Gives memory of the region back to the system: takes home and dissolves
+  // what this process has lying about (not what other threads' magazines
+  // hold), adopts and empties what the dead left, and punches holes into free
+  // units until no more than `keep_bytes` of free memory are committed, highest
+  // first. The bytes given back. Live buffers stay as they are.
+  // kBadHandle: inherited over fork.
+  // Threads: any. Signals: no. Progress: makes system calls, waits for no
+  // process; units at which it works look owned to others for that moment.
+  // Death: they are adopted like any others.
+  Result<std::uint64_t> Trim(std::uint64_t keep_bytes);
+
+  // Commits free units of the region, lowest first, maps them here, and makes
+  // their pages huge where that is done afterwards (1 to 2 ms a unit), until
+  // `bytes` of free memory are so or none is left: how many bytes are.
+  // Allocations take such units first, this process's and others'.
+  // kNoMemory: the file system is full; what was done stays. kBadHandle:
+  // inherited over fork. Threads, signals, progress, death: as Trim().
+  Result<std::uint64_t> Prefault(std::uint64_t bytes);
+
   Region& region() const { return *region_; }
 
  private:

@@ -37,7 +37,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       tables_(region.geometry()),
       units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
-      extents_(shared_, tables_, lease_),
+      extents_(shared_, tables_, units_, lease_),
       touched_(shared_, lease_),
       depot_(options.SpareBytesIn(region.geometry().region_bytes)),
       caches_(
@@ -80,6 +80,7 @@ bool BufferSupply::MakeSlab(std::uint32_t size_class) {
 std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
                                       std::span<std::uint32_t> out) {
   if (const auto taken = depot_.Take(size_class, out)) return taken;
+  Settle();
   if (const auto taken = slabs_.Take(size_class, out, kHintLinesPerRefill)) {
     return taken;
   }
@@ -116,6 +117,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     }
     if (const auto count = TakeBatch(size_class, out)) {
       for (std::uint32_t i = 1; i < count; ++i) Store(batch[i], size_class);
+      NoteTraffic(count * kSizeClasses[size_class].bytes());
       return batch[0];
     }
     if (!asked) {
@@ -135,20 +137,36 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
 }
 
 Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
+  NoteTraffic(units * shared_.unit_bytes());
+  Settle();
   Result<BufferRef> extent = extents_.Alloc(units);
   if (extent) return extent;
   if (AskHook(false) || extents_.Collect() > 0) {
     extent = extents_.Alloc(units);
     if (extent) return extent;
   }
-  const bool reaped = AskHook(true);
-  // Whole units hide in what we cache and in what nobody has adopted yet.
+  GatherUnits(AskHook(true));
+  extent = extents_.Alloc(units);
+  if (!extent) units_.AskOthers();
+  return extent;
+}
+
+void BufferSupply::GatherUnits(bool scan_words) {
   for (std::uint32_t i = 0; i < shared_.unit_count(); ++i) {
     if (!AddUnit(UnitTable::Want::kAbandonedOnly)) break;
   }
-  Gather(caches_.Find(), reaped);
+  Gather(caches_.Find(), scan_words);
   units_.ReturnFreeUnits();
-  return extents_.Alloc(units);
+}
+
+void BufferSupply::FreeExtent(std::uint32_t line) {
+  extents_.Free(line);
+  Settle();
+}
+
+std::uint64_t BufferSupply::Trim(std::uint64_t keep_bytes) {
+  GatherUnits(false);
+  return units_.idle().GiveBack(keep_bytes);
 }
 
 void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
@@ -166,6 +184,7 @@ void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
       batch[i] = magazine.Pop(cache->lines);
     }
     Absorb(size_class, {batch.data(), count});
+    NoteTraffic(count * kSizeClasses[size_class].bytes());
   }
   magazine.Push(cache->lines, line);
 }
@@ -174,6 +193,17 @@ void BufferSupply::Absorb(std::uint32_t size_class,
                           std::span<const std::uint32_t> lines) {
   const std::uint32_t kept = depot_.Put(size_class, lines);
   if (kept < lines.size()) slabs_.Put(size_class, lines.subspan(kept));
+}
+
+void BufferSupply::NoteTraffic(std::uint64_t bytes) {
+  if (units_.NoteTraffic(bytes)) Settle();
+}
+
+void BufferSupply::Settle() {
+  if (!units_.Settle()) return;
+  EmptyDepot();
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
+  units_.ReturnFreeUnits();
 }
 
 void BufferSupply::EmptyCache(ThreadCache& cache) {

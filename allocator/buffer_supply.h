@@ -38,6 +38,7 @@ class BufferSupply {
   // the thread's magazine.
   Result<std::uint32_t> Obtain(std::uint32_t size_class);
   Result<BufferRef> ObtainExtent(std::uint32_t units);
+  void FreeExtent(std::uint32_t line);
   // A kCached buffer of the caller's: into its magazine, or further down.
   void Store(std::uint32_t line, std::uint32_t size_class);
 
@@ -49,6 +50,7 @@ class BufferSupply {
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();
+  std::uint64_t Trim(std::uint64_t keep_bytes);
   // The end: everything goes back, or is left for others to adopt.
   void Leave();
 
@@ -78,6 +80,12 @@ class BufferSupply {
   // All that lies about. The words are looked at only now and then, unless
   // there is a reason.
   void Gather(ThreadCache* cache, bool scan_words);
+  // Gives back whole units that hide in what we cache and in what nobody has
+  // adopted yet.
+  void GatherUnits(bool scan_words);
+  // Gives back what is due: under no lock, since it may call the kernel.
+  void NoteTraffic(std::uint64_t bytes);
+  void Settle();
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
   void EmptyCache(ThreadCache& cache);

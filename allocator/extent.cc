@@ -6,9 +6,11 @@
 namespace zcb::alloc {
 
 ExtentTable::ExtentTable(const SharedTables& shared,
-                         const PrivateTables& tables, LeaseId lease)
+                         const PrivateTables& tables, UnitTable& units,
+                         LeaseId lease)
     : shared_(shared),
       tables_(tables),
+      units_(units),
       words_(shared),
       lease_(lease),
       states_memory_(shared.unit_count() * sizeof(State)),
@@ -26,16 +28,19 @@ void ExtentTable::SetCodes(std::uint32_t unit, std::uint32_t units,
 }
 
 Result<BufferRef> ExtentTable::Alloc(std::uint32_t units) {
+  if (!units_.ledger().TryTake(units)) return UnitLedger::kOverQuota;
   const std::optional<std::uint32_t> first = words_.Reserve(lease_, units);
   if (!first) {
+    units_.ledger().Give(units);
     return Failure{Status::kNoMemory, "not enough free units in a row"};
   }
   const std::uint32_t granule = shared_.FirstGranuleOf(*first);
-  Outcome backed = shared_.region().CommitUnits(*first, units);
+  Outcome backed = units_.placement().Commit(shared_.region(), *first, units);
   if (backed) backed = shared_.CommitGranuleWords(*first);
   if (backed) backed = shared_.CommitExtentWord(granule);
   if (!backed) {
     words_.Unreserve(lease_, *first, units);
+    units_.ledger().Give(units);
     return backed.failure();
   }
   // relaxed: hints may be wrong
@@ -71,6 +76,11 @@ UnitWord ExtentTable::Forget(std::uint32_t unit) {
   return head;
 }
 
+void ExtentTable::GiveBack(std::uint32_t unit, UnitWord head) {
+  words_.Free(lease_, unit, head);
+  units_.ledger().GiveBack(head.length_units());
+}
+
 void ExtentTable::Free(std::uint32_t first_line) {
   const std::uint32_t unit = shared_.UnitOf(BufferRef(first_line));
   UnitWord head;
@@ -78,7 +88,7 @@ void ExtentTable::Free(std::uint32_t first_line) {
     const std::lock_guard lock(mutex_);
     head = Forget(unit);
   }
-  words_.Free(lease_, unit, head);
+  GiveBack(unit, head);
 }
 
 std::uint32_t ExtentTable::Collect() {
@@ -101,7 +111,7 @@ std::uint32_t ExtentTable::Collect() {
       head = Forget(unit);
     }
     --i;  // another one has moved to this place
-    words_.Free(lease_, unit, head);
+    GiveBack(unit, head);
     ++freed;
   }
 }

@@ -12,6 +12,7 @@
 #include "allocator/private_tables.h"
 #include "allocator/slab.h"
 #include "allocator/status.h"
+#include "allocator/unit_table.h"
 
 namespace zcb::alloc {
 
@@ -22,10 +23,11 @@ namespace zcb::alloc {
 class ExtentTable {
  public:
   ExtentTable(const SharedTables& shared, const PrivateTables& tables,
-              LeaseId lease);
+              UnitTable& units, LeaseId lease);
   bool ok() const { return states_memory_.ok(); }
 
-  // A live buffer of at least `units` units. May call the kernel.
+  // A live buffer of at least `units` units. kNoMemory: not so many in a row,
+  // no memory behind them, or over the quota. May call the kernel.
   Result<BufferRef> Alloc(std::uint32_t units);
   // Ours, kCached, and nobody else's: gives the units back.
   void Free(std::uint32_t first_line);
@@ -45,11 +47,14 @@ class ExtentTable {
   };
   void SetCodes(std::uint32_t unit, std::uint32_t units, GranuleCode head,
                 GranuleCode interior);
+  // The units of an extent that Forget() has taken out: free for anybody.
+  void GiveBack(std::uint32_t unit, UnitWord head);
   // With the lock held: no longer in our tables; its head word.
   UnitWord Forget(std::uint32_t unit);
 
   SharedTables shared_;
   const PrivateTables& tables_;
+  UnitTable& units_;  // its ledger counts ours too
   ExtentWords words_;
   LeaseId lease_;
   PrivateMapping states_memory_;

@@ -26,6 +26,14 @@ class GranuleMap {
     return static_cast<std::uint32_t>(std::popcount(free_));
   }
 
+  // How many granules in a row are free at most.
+  constexpr std::uint32_t LongestRun() const {
+    std::uint32_t length = 0;
+    // Each step takes one granule off the end of every run.
+    for (std::uint32_t left = free_; left != 0; left &= left << 1) ++length;
+    return length;
+  }
+
   // Where a slab of this cut fits, or kNoRoom. Slabs at the low end and
   // aligned to themselves, runs at the high end: so they do not splinter the
   // room that the other kind needs.

@@ -171,6 +171,23 @@ void PageBacking::Collapse(std::uint64_t offset_bytes,
   }
 }
 
+Outcome PageBacking::Lock() const {
+  if (::mlock2(base_, length_bytes_, MLOCK_ONFAULT) == 0) return {};
+  switch (errno) {
+    case ENOMEM:  // above the limit
+    case EPERM:   // a limit of 0
+    case EAGAIN:
+      return {Status::kNoResources,
+              "RLIMIT_MEMLOCK is below the region's size"};
+    case ENOSYS:
+      return {Status::kNotSupported, "no mlock2 in this kernel"};
+    default:
+      return FailureOf(errno, "the region cannot be locked in memory");
+  }
+}
+
+void PageBacking::Unlock() const { ::munlock(base_, length_bytes_); }
+
 void PageBacking::MapCommitted(std::uint64_t offset_bytes,
                                std::uint64_t length_bytes) const {
   ::madvise(base_ + offset_bytes, length_bytes, kMadvPopulateRead);

@@ -81,6 +81,10 @@ class PageBacking {
   Outcome Punch(std::uint64_t offset_bytes, std::uint64_t length_bytes) const;
   // Replaces 4 KiB pages by 2 MiB ones. Slow (1 to 2 ms a unit), best effort.
   void Collapse(std::uint64_t offset_bytes, std::uint64_t length_bytes) const;
+  // Keeps pages in memory from their first touch on, and lets go of them.
+  // kNoResources: RLIMIT_MEMLOCK. kNotSupported: an old kernel.
+  Outcome Lock() const;
+  void Unlock() const;
   // Maps what is already committed, so that HugeMappedBytes() sees it.
   void MapCommitted(std::uint64_t offset_bytes,
                     std::uint64_t length_bytes) const;

@@ -109,7 +109,7 @@ Outcome Region::CheckUnits(std::uint32_t first_unit,
   return {};
 }
 
-std::atomic<std::uint8_t>& Region::page_is_committed(std::uint32_t page) const {
+std::atomic<std::uint8_t>& Region::commit_byte(std::uint32_t page) const {
   return meta<std::atomic<std::uint8_t>>(geometry_.committed_offset)[page];
 }
 
@@ -123,22 +123,24 @@ Region::PageRange Region::PagesAround(std::uint32_t first_unit,
       static_cast<std::uint32_t>((end + kHugePageBytes - 1) / kHugePageBytes)};
 }
 
-bool Region::IsUnitCommitted(std::uint32_t unit) const {
+std::uint8_t Region::CommitByteOf(std::uint32_t unit) const {
+  const std::uint64_t page =
+      std::uint64_t{unit} * geometry_.unit_bytes / kHugePageBytes;
   // relaxed: a hint
-  return page_is_committed(PagesAround(unit, 1).begin)
-             .load(std::memory_order_relaxed) != 0;
+  return commit_byte(static_cast<std::uint32_t>(page))
+      .load(std::memory_order_relaxed);
 }
 
-Outcome Region::CommitUnits(std::uint32_t first_unit,
-                            std::uint32_t unit_count) {
+Outcome Region::CommitUnits(std::uint32_t first_unit, std::uint32_t unit_count,
+                            std::uint32_t node) {
   if (Outcome checked = CheckUnits(first_unit, unit_count); !checked) {
     return checked;
   }
   const PageRange pages = PagesAround(first_unit, unit_count);
   for (std::uint32_t page = pages.begin; page < pages.end; ++page) {
-    std::atomic<std::uint8_t>& is_committed = page_is_committed(page);
+    std::atomic<std::uint8_t>& byte = commit_byte(page);
     // acquire <- unit.commit: the page was backed before its byte.
-    if (is_committed.load(std::memory_order_acquire) != 0) continue;
+    if (byte.load(std::memory_order_acquire) != CommitByte::kHole) continue;
     const ErrnoSaver errno_saver;
     if (Outcome committed = core_->data_backing.Commit(
             std::uint64_t{page} * kHugePageBytes, kHugePageBytes);
@@ -146,7 +148,7 @@ Outcome Region::CommitUnits(std::uint32_t first_unit,
       return committed;
     }
     // release -> unit.commit: the page is backed before its byte says so.
-    is_committed.store(1, std::memory_order_release);
+    byte.store(CommitByte::OnNode(node), std::memory_order_release);
   }
   return {};
 }
@@ -184,11 +186,35 @@ Outcome Region::DecommitUnits(std::uint32_t first_unit,
   for (std::uint32_t page = begin; page < end; ++page) {
     // release -> unit.commit: the byte is cleared before the hole is made, or
     // a crash in between would leave a byte that lies.
-    page_is_committed(page).store(0, std::memory_order_release);
+    commit_byte(page).store(CommitByte::kHole, std::memory_order_release);
   }
   const ErrnoSaver errno_saver;
   return core_->data_backing.Punch(std::uint64_t{begin} * kHugePageBytes,
                                    std::uint64_t{end - begin} * kHugePageBytes);
+}
+
+Outcome Region::LockMemory() {
+  const ErrnoSaver errno_saver;
+  if (Outcome locked = core_->data_backing.Lock(); !locked) return locked;
+  if (Outcome locked = core_->meta_backing.Lock(); !locked) {
+    core_->data_backing.Unlock();
+    return locked;
+  }
+  return {};
+}
+
+void Region::UnlockMemory() {
+  const ErrnoSaver errno_saver;
+  core_->meta_backing.Unlock();
+  core_->data_backing.Unlock();
+}
+
+std::atomic<std::uint32_t>& Region::pressure() const {
+  return core_->header()->pressure;
+}
+
+std::atomic<std::uint32_t>& Region::abandonments() const {
+  return core_->header()->abandonments;
 }
 
 PageReport Region::ReportPages() const {
@@ -201,7 +227,10 @@ PageReport Region::ReportPages() const {
        page < geometry_.huge_page_count() && sampled < kMaxSampledPages;
        ++page) {
     // acquire <- unit.commit: the page was backed before its byte.
-    if (page_is_committed(page).load(std::memory_order_acquire) == 0) continue;
+    if (commit_byte(page).load(std::memory_order_acquire) ==
+        CommitByte::kHole) {
+      continue;
+    }
     backing.MapCommitted(std::uint64_t{page} * kHugePageBytes, kHugePageBytes);
     ++sampled;
   }
@@ -242,7 +271,11 @@ bool Region::MarkDeadIfGone(LeaseId lease) {
   return core_->leases.MarkDeadIfGone(lease);
 }
 
-void Region::FreeDeadLease(LeaseId lease) { core_->leases.FreeDead(lease); }
+void Region::FreeDeadLease(LeaseId lease) {
+  // relaxed: only asks for a look
+  abandonments().fetch_add(1, std::memory_order_relaxed);
+  core_->leases.FreeDead(lease);
+}
 
 Outcome Region::PublishLife() {
   const ErrnoSaver errno_saver;

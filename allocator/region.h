@@ -97,15 +97,39 @@ class Region {
   Outcome CommitMeta(std::uint64_t offset_bytes, std::uint64_t length_bytes);
   // The same for units of the data file, and whatever else lies on their huge
   // pages. The caller owns the units. Fast when they are known to be committed.
-  Outcome CommitUnits(std::uint32_t first_unit, std::uint32_t unit_count);
-  // Commits, and replaces 4 KiB pages by huge ones where that can be done
-  // afterwards. Slow (1 to 2 ms a unit): for programs that warm up.
+  // `node`: what to remember as the NUMA node of pages that were holes.
+  Outcome CommitUnits(std::uint32_t first_unit, std::uint32_t unit_count,
+                      std::uint32_t node = 0);
+  // Maps committed units, and replaces 4 KiB pages by huge ones where that can
+  // be done afterwards. Slow (1 to 2 ms a unit then): for programs that warm
+  // up. Commits what is not committed yet.
   Outcome PrefaultUnits(std::uint32_t first_unit, std::uint32_t unit_count);
   // Gives the memory of units back to the system, as far as they cover whole
   // huge pages; these read as zeros. The caller owns the units.
   Outcome DecommitUnits(std::uint32_t first_unit, std::uint32_t unit_count);
-  // Whether there is memory behind a unit already: a hint.
-  bool IsUnitCommitted(std::uint32_t unit) const;
+  // Whether there is memory behind a unit already, and for which node it was
+  // taken: hints. CommitByte::kHole or OnNode().
+  std::uint8_t CommitByteOf(std::uint32_t unit) const;
+  bool IsUnitCommitted(std::uint32_t unit) const {
+    return CommitByteOf(unit) != CommitByte::kHole;
+  }
+
+  // Keeps the pages of this process's mappings (data and meta) from being
+  // swapped out, from the moment it touches each (mlock2 with MLOCK_ONFAULT):
+  // prefault first what must never fault. The whole region counts against
+  // RLIMIT_MEMLOCK, touched or not. Idempotent. Any thread; a forked child
+  // inherits no lock.
+  //
+  // kNoResources   RLIMIT_MEMLOCK is too small for the region; nothing is
+  //                locked
+  // kNotSupported  no such call in this kernel
+  Outcome LockMemory();
+  void UnlockMemory();
+
+  // Counters in the header by which allocators tell each other to look (see
+  // RegionHeader). Any value may be there.
+  std::atomic<std::uint32_t>& pressure() const;
+  std::atomic<std::uint32_t>& abandonments() const;
 
   // --- leases -------------------------------------------------------------
   // Slots are below geometry().lease_count.
@@ -120,7 +144,7 @@ class Region {
   // Dead{generation} afterwards (by whomever).
   bool MarkDeadIfGone(LeaseId lease);
   // Dead -> Free, the last step of reaping. Only after everything that names
-  // the lease has been let go.
+  // the lease has been let go. Tells claimers that there may be units to adopt.
   void FreeDeadLease(LeaseId lease);
 
   // Lets others notice our end at once (see life_fifo.h). Idempotent; before
@@ -136,7 +160,7 @@ class Region {
   };
   PageRange PagesAround(std::uint32_t first_unit,
                         std::uint32_t unit_count) const;
-  std::atomic<std::uint8_t>& page_is_committed(std::uint32_t page) const;
+  std::atomic<std::uint8_t>& commit_byte(std::uint32_t page) const;
 
   const RegionOptions options_;
   const Geometry geometry_;

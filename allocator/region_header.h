@@ -41,7 +41,7 @@ struct Geometry {
   // Offsets in the meta file, each a multiple of the meta page.
   std::uint64_t leases_offset = 0;
   std::uint64_t units_offset = 0;         // u64 per unit
-  std::uint64_t committed_offset = 0;     // u8 per huge page: a hint
+  std::uint64_t committed_offset = 0;     // u8 per huge page: see below
   std::uint64_t granules_offset = 0;      // u64 per granule
   std::uint64_t dense_words_offset = 0;   // u64
   std::uint64_t sparse_words_offset = 0;  // u64
@@ -73,6 +73,25 @@ struct Geometry {
   // Make() computes from them.
   bool IsSound() const;
   friend bool operator==(const Geometry&, const Geometry&) = default;
+};
+
+// A commit byte says what is known of one huge page of the data file:
+//
+//   0        a hole, or memory that nobody remembers (a crash between the two)
+//   1 + n    memory, and when it was committed it was to lie on NUMA node n
+//
+// Only an owner of a unit on the page changes it (edge unit.commit). It may
+// say 0 where memory is: that costs a call. It never says memory where a hole
+// is: that would be a SIGBUS on a full file system. The node is a hint.
+struct CommitByte {
+  static constexpr std::uint8_t kHole = 0;
+  static constexpr std::uint32_t kMaxNode = 254;
+
+  static constexpr std::uint8_t OnNode(std::uint32_t node) {
+    return static_cast<std::uint8_t>(1 + (node <= kMaxNode ? node : kMaxNode));
+  }
+  // Of a byte that is not kHole.
+  static constexpr std::uint32_t NodeOf(std::uint8_t byte) { return byte - 1U; }
 };
 
 // A process's record: the word is truth, the rest helps.
@@ -146,8 +165,14 @@ struct RegionHeader {
   // word              written by                    read by    edge
   // state             the lifecycle lock's holder   attachers  region.close
   // lease_high_water  attachers                     everybody  region.close
+  // pressure          whoever finds no unit to own  owners     none: a hint
+  // abandonments      whoever leaves units behind   claimers   none: a hint
   alignas(kCacheLineBytes) std::atomic<std::uint64_t> state;  // RegionState
   alignas(kCacheLineBytes) std::atomic<std::uint32_t> lease_high_water;
+  // Two counters that tell processes to look at something. Each remembers what
+  // it saw last; a count that is lost or forged costs or saves a look.
+  alignas(kCacheLineBytes) std::atomic<std::uint32_t> pressure;
+  std::atomic<std::uint32_t> abandonments;
 
   // The checksum that the immutable part should carry.
   std::uint64_t ComputeChecksum() const;
@@ -164,6 +189,8 @@ static_assert(offsetof(RegionHeader, hugetlbfs_mount) == 232);
 static_assert(offsetof(RegionHeader, checksum) == 488);
 static_assert(offsetof(RegionHeader, state) == 512);
 static_assert(offsetof(RegionHeader, lease_high_water) == 576);
+static_assert(offsetof(RegionHeader, pressure) == 640);
+static_assert(offsetof(RegionHeader, abandonments) == 644);
 static_assert(sizeof(RegionHeader) <= kMetaPageBytes);
 
 }  // namespace zcb::alloc

@@ -1,185 +1,191 @@
 #include "allocator/unit_table.h"
 
+#include <algorithm>
+
 namespace zcb::alloc {
 namespace {
 
-constexpr std::uint32_t kSparesKept = 1;
-// Each lost race for a unit means that another process got one; after so many
-// in a row the caller may as well be told that memory is short.
-constexpr int kClaimPasses = 64;
+// A process leaves this share of what is free to the others, so that ten of
+// them do not sit on a region that nobody uses.
+constexpr std::uint32_t kFreeShare = 4;
+// A swing as wide as the spares moves twice their bytes from crest to crest: a
+// period sees several of them.
+constexpr std::uint64_t kPeriodSpares = 8;
+// What only goes between magazines and depot is private: a shared line is read
+// for it no more often than this.
+constexpr std::uint64_t kTrafficPerSettleBytes = std::uint64_t{16} << 20;
+// Idle memory is looked after once in so many returned units, and grows old
+// from one look to the next.
+constexpr std::uint64_t kReturnsPerLook = 16;
+
+std::uint64_t QuotaUnits(const SharedTables& shared,
+                         const AllocatorOptions& options) {
+  return options.quota_bytes == AllocatorOptions::kNoQuota
+             ? UnitLedger::kNoQuota
+             : options.quota_bytes / shared.unit_bytes();
+}
 
 }  // namespace
 
 UnitTable::UnitTable(const SharedTables& shared, LeaseId lease,
                      const AllocatorOptions& options)
     : shared_(shared),
-      lease_(lease),
       options_(options),
+      ledger_(QuotaUnits(shared, options)),
+      claimer_(shared, lease, ledger_, options),
+      idle_(shared, claimer_),
       states_memory_(shared.unit_count() * sizeof(State)),
       owned_memory_(shared.unit_count() * sizeof(std::uint32_t)),
+      room_(shared.unit_count(), shared.granules_per_unit()),
       states_(states_memory_.as<State>()),
-      owned_(owned_memory_.as<std::uint32_t>()) {}
+      owned_(owned_memory_.as<std::uint32_t>()),
+      spare_limit_(SpareLimit(claimer_.CountFree())),
+      // relaxed: a hint
+      pressure_seen_(
+          shared.region().pressure().load(std::memory_order_relaxed)),
+      next_settle_bytes_(kTrafficPerSettleBytes),
+      period_end_bytes_(PeriodBytes()),
+      next_look_units_(kReturnsPerLook) {}
+
+std::uint32_t UnitTable::SpareLimit(std::uint32_t free_units) const {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(
+      options_.spare_bytes / shared_.unit_bytes(), free_units / kFreeShare));
+}
+
+std::uint64_t UnitTable::PeriodBytes() const {
+  return std::max(kTrafficPerSettleBytes,
+                  kPeriodSpares * spare_limit_ * shared_.unit_bytes());
+}
 
 std::optional<std::uint32_t> UnitTable::TakeGranules(const SizeClass& cut) {
   const std::lock_guard lock(mutex_);
-  std::uint32_t best = 0;
-  std::uint32_t best_place = GranuleMap::kNoRoom;
-  std::uint32_t best_free = kGranulesPerUnit + 1;
-  for (std::uint32_t i = 0; i < owned_count_; ++i) {
-    const GranuleMap& map = states_[owned_[i]].free;
-    const std::uint32_t free = map.free_count();
-    if (free < cut.granules || free >= best_free) continue;
-    const std::uint32_t place = map.Find(cut);
-    if (place == GranuleMap::kNoRoom) continue;
-    best = owned_[i];
-    best_place = place;
-    best_free = free;
-    if (free == cut.granules) break;
-  }
-  if (best_place == GranuleMap::kNoRoom) return std::nullopt;
-  spare_count_ -= IsSpare(states_[best]);
-  states_[best].free.Take(best_place, cut.granules);
-  return shared_.FirstGranuleOf(best) + best_place;
+  const std::uint32_t unit = room_.Find(cut);
+  if (unit == RoomIndex::kNone) return std::nullopt;
+  State& state = states_[unit];
+  const std::uint32_t place = state.free.Find(cut);
+  if (place == GranuleMap::kNoRoom) return std::nullopt;
+  spare_count_ -= IsSpare(state);
+  least_spares_ = std::min(least_spares_, spare_count_);
+  room_.Remove(unit);
+  state.free.Take(place, cut.granules);
+  room_.Insert(unit, state.free);
+  return shared_.FirstGranuleOf(unit) + place;
 }
 
 void UnitTable::GiveGranules(std::uint32_t first, std::uint32_t granules) {
   const std::uint32_t unit = shared_.UnitOfGranule(first);
   const std::lock_guard lock(mutex_);
   State& state = states_[unit];
+  room_.Remove(unit);
   state.free.Give(first - shared_.FirstGranuleOf(unit), granules);
+  room_.Insert(unit, state.free);
   if (!IsSpare(state)) return;
-  if (spare_count_ == kSparesKept) {
-    Remove(unit, state.word.Free());
-  } else {
-    ++spare_count_;
-  }
-}
-
-std::optional<ClaimedUnit> UnitTable::TryClaim(std::uint32_t unit,
-                                               UnitWord seen) {
-  const UnitWord ours = seen.Own(lease_);
-  std::uint64_t expected = seen.raw();
-  // release -> unit.claim: the granule words are backed by memory.
-  // acquire <- unit.release: the last owner has finished with it all.
-  // relaxed on failure: somebody else's now.
-  if (!shared_.unit(unit).compare_exchange_strong(expected, ours.raw(),
-                                                  std::memory_order_acq_rel,
-                                                  std::memory_order_relaxed)) {
-    return std::nullopt;
-  }
-  return ClaimedUnit{unit, ours, seen.kind() == UnitWord::Kind::kAbandoned};
-}
-
-Result<ClaimedUnit> UnitTable::Claim(Want want) {
-  constexpr Failure kFull{Status::kNoMemory,
-                          "every unit of the region is in use"};
-  for (int pass = 0; pass < kClaimPasses; ++pass) {
-    // In order of preference; the lowest index of each.
-    enum : std::size_t { kAbandoned, kCommitted, kHole, kNothing };
-    std::size_t best = kNothing;
-    std::uint32_t best_unit = 0;
-    UnitWord best_word;
-    for (std::uint32_t i = 0; i < shared_.unit_count() && best != kAbandoned;
-         ++i) {
-      // relaxed: only looks for a candidate
-      const UnitWord word(shared_.unit(i).load(std::memory_order_relaxed));
-      std::size_t rank = kNothing;
-      if (word.kind() == UnitWord::Kind::kAbandoned) {
-        rank = kAbandoned;
-      } else if (word.kind() == UnitWord::Kind::kFree && want == Want::kAny) {
-        rank = shared_.region().IsUnitCommitted(i) ? kCommitted : kHole;
-      }
-      if (rank >= best) continue;
-      best = rank;
-      best_unit = i;
-      best_word = word;
-    }
-    if (best == kNothing) return kFull;
-    // Before the claim: once the word names an owner, others read them.
-    if (const Outcome backed = shared_.CommitGranuleWords(best_unit); !backed) {
-      return backed.failure();
-    }
-    const std::optional<ClaimedUnit> unit = TryClaim(best_unit, best_word);
-    if (!unit) continue;
-    // Also for an adopted one: its owner may have died before this step.
-    if (const Outcome backed = shared_.region().CommitUnits(unit->index, 1);
-        !backed) {
-      const UnitWord back =
-          unit->was_abandoned ? unit->word.Abandon() : unit->word.Free();
-      std::uint64_t expected = unit->word.raw();
-      // release -> unit.release: we have touched nothing.
-      shared_.unit(unit->index)
-          .compare_exchange_strong(expected, back.raw(),
-                                   std::memory_order_release,
-                                   std::memory_order_relaxed);
-      return backed.failure();
-    }
-    if (!unit->was_abandoned) {
-      // What an extent's owner may have left here. relaxed: invisible until
-      // granule.publish says more
-      for (std::uint32_t g = 0; g < shared_.granules_per_unit(); ++g) {
-        shared_.granule(shared_.FirstGranuleOf(unit->index) + g)
-            .store(0, std::memory_order_relaxed);
-      }
-    }
-    return *unit;
-  }
-  return kFull;
+  ++spare_count_;
+  ReturnSpares(spare_limit_);
 }
 
 void UnitTable::Insert(const ClaimedUnit& unit, GranuleMap free) {
   const std::lock_guard lock(mutex_);
   states_[unit.index] = State{unit.word, free, owned_count_};
   owned_[owned_count_++] = unit.index;
+  room_.Insert(unit.index, free);
   spare_count_ += IsSpare(states_[unit.index]);
 }
 
 void UnitTable::Abandon(const ClaimedUnit& unit) {
-  std::uint64_t expected = unit.word.raw();
-  // release -> unit.release: whatever we wrote into it. On failure it is no
-  // longer ours anyway.
-  shared_.unit(unit.index)
-      .compare_exchange_strong(expected, unit.word.Abandon().raw(),
-                               std::memory_order_release,
-                               std::memory_order_relaxed);
+  claimer_.Release(unit.index, unit.word, unit.word.Abandon());
+  ledger_.Give(1);
 }
 
-// With the lock held.
 void UnitTable::Remove(std::uint32_t unit, UnitWord next) {
   State& state = states_[unit];
   const std::uint32_t last = owned_[--owned_count_];
   owned_[state.position] = last;
   states_[last].position = state.position;
-  std::uint64_t expected = state.word.raw();
-  // release -> unit.release: our last use of everything in the unit. A failure
-  // means that somebody took us for dead: it is his, and we let go of it.
-  shared_.unit(unit).compare_exchange_strong(expected, next.raw(),
-                                             std::memory_order_release,
-                                             std::memory_order_relaxed);
+  room_.Remove(unit);
+  claimer_.Release(unit, state.word, next);
+  ledger_.GiveBack(1);
   state = State{};
+}
+
+std::uint32_t UnitTable::ReturnSpares(std::uint32_t kept) {
+  std::uint32_t returned = 0;
+  while (spare_count_ > kept) {
+    const std::uint32_t unit = room_.OldestEmpty();
+    if (unit == RoomIndex::kNone) break;
+    Remove(unit, states_[unit].word.Free());
+    --spare_count_;
+    ++returned;
+  }
+  least_spares_ = std::min(least_spares_, spare_count_);
+  return returned;
+}
+
+bool UnitTable::NoteTraffic(std::uint64_t bytes) {
+  // relaxed: a clock that may lose a tick
+  const std::uint64_t now =
+      traffic_bytes_.load(std::memory_order_relaxed) + bytes;
+  traffic_bytes_.store(now, std::memory_order_relaxed);
+  return now >= next_settle_bytes_.load(std::memory_order_relaxed);
+}
+
+bool UnitTable::Settle() {
+  // relaxed: private hints; of two threads that see something due, either may
+  // do it
+  const std::uint64_t now = traffic_bytes_.load(std::memory_order_relaxed);
+  next_settle_bytes_.store(now + kTrafficPerSettleBytes,
+                           std::memory_order_relaxed);
+  // relaxed: a hint
+  const std::uint32_t pressure =
+      shared_.region().pressure().load(std::memory_order_relaxed);
+  const bool is_asked =
+      pressure != pressure_seen_.load(std::memory_order_relaxed);
+  if (is_asked) {
+    pressure_seen_.store(pressure, std::memory_order_relaxed);
+    ReturnFreeUnits();
+  }
+  // relaxed: as above
+  if (now >= period_end_bytes_.load(std::memory_order_relaxed)) EndPeriod(now);
+  if (options_.idle_bytes == AllocatorOptions::kKeepAll) return is_asked;
+  const std::uint64_t returned = ledger_.returned_units();
+  // relaxed: as above
+  if (returned < next_look_units_.load(std::memory_order_relaxed)) {
+    return is_asked;
+  }
+  next_look_units_.store(returned + kReturnsPerLook, std::memory_order_relaxed);
+  idle_.GiveBackOld(options_.idle_bytes);
+  return is_asked;
+}
+
+void UnitTable::AskOthers() {
+  // relaxed: only asks for a look
+  shared_.region().pressure().fetch_add(1, std::memory_order_relaxed);
+}
+
+void UnitTable::EndPeriod(std::uint64_t now) {
+  claimer_.Rewind();
+  const std::uint32_t free_units = claimer_.CountFree();
+  const std::lock_guard lock(mutex_);
+  spare_limit_ = SpareLimit(free_units + spare_count_);
+  // relaxed: as in Settle()
+  period_end_bytes_.store(now + PeriodBytes(), std::memory_order_relaxed);
+  // Half of what was not needed, and all that is too much by now.
+  ReturnSpares(std::min(spare_limit_, spare_count_ - (least_spares_ + 1) / 2));
+  least_spares_ = spare_count_;
 }
 
 std::uint32_t UnitTable::ReturnFreeUnits() {
   const std::lock_guard lock(mutex_);
-  std::uint32_t returned = 0;
-  for (std::uint32_t i = owned_count_; i-- > 0;) {
-    const std::uint32_t unit = owned_[i];
-    if (!IsSpare(states_[unit])) continue;
-    Remove(unit, states_[unit].word.Free());
-    ++returned;
-  }
-  spare_count_ = 0;
-  return returned;
+  return ReturnSpares(0);
 }
 
 void UnitTable::LeaveAll() {
   const std::lock_guard lock(mutex_);
+  ReturnSpares(0);
   while (owned_count_ > 0) {
     const std::uint32_t unit = owned_[owned_count_ - 1];
-    const State& state = states_[unit];
-    Remove(unit, IsSpare(state) ? state.word.Free() : state.word.Abandon());
+    Remove(unit, states_[unit].word.Abandon());
   }
-  spare_count_ = 0;
 }
 
 std::uint32_t UnitTable::owned_count() {

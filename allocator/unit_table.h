@@ -2,60 +2,77 @@
 #ifndef ZCB_ALLOCATOR_UNIT_TABLE_H_
 #define ZCB_ALLOCATOR_UNIT_TABLE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 
 #include "allocator/allocator_options.h"
 #include "allocator/granule_map.h"
+#include "allocator/idle_memory.h"
 #include "allocator/lease_word.h"
 #include "allocator/private_mapping.h"
+#include "allocator/room_index.h"
 #include "allocator/shared_tables.h"
 #include "allocator/status.h"
+#include "allocator/unit_claimer.h"
+#include "allocator/unit_ledger.h"
 #include "allocator/unit_word.h"
 
 namespace zcb::alloc {
 
-// A unit that has just become ours by compare-and-swap. Nothing else knows of
-// it yet: Insert() or Abandon() comes next.
-struct ClaimedUnit {
-  std::uint32_t index = 0;
-  UnitWord word;               // Owned, exactly as it stands
-  bool was_abandoned = false;  // full of somebody's slabs: see adoption.h
-};
-
 // Thread-safe. Granules are taken from the fullest unit that has room, so that
-// whole units become free again; one of those is kept, the others go back to
-// the region.
+// whole units become free again.
 //
-// word       transition here                           edge
-// unit word  Free, Abandoned -> Owned{epoch+1, me}     unit.claim
-//            Owned -> Free, Owned -> Abandoned         unit.release
+// Spares: some of the units without a slab stay with the process, or a working
+// set that swings would claim and give back units all the time. As many as
+// AllocatorOptions::spare_bytes says, but never more than a quarter of what is
+// free in the region. Those that were not needed while several times that much
+// memory went through the magazines (no clock is read) go back by halves. And
+// when another process has found no unit, all of them go back at our next
+// visit to the slabs; a stopped process does not, and nobody waits for it.
 //
 // Death: the words name our lease; reapers turn them to Abandoned.
 class UnitTable {
  public:
   UnitTable(const SharedTables& shared, LeaseId lease,
             const AllocatorOptions& options);
-  bool ok() const { return states_memory_.ok(); }
+  bool ok() const {
+    return states_memory_.ok() && owned_memory_.ok() && room_.ok() &&
+           idle_.ok();
+  }
 
   // Room for a slab in units that we have; the first granule.
   std::optional<std::uint32_t> TakeGranules(const SizeClass& cut);
   void GiveGranules(std::uint32_t first, std::uint32_t granules);
 
-  // One more unit: an Abandoned one if there is any, else a Free one, already
-  // committed if there is any. kNoMemory: neither, or no memory behind it.
-  // May call the kernel.
-  enum class Want : std::uint8_t { kAny, kAbandonedOnly };
-  Result<ClaimedUnit> Claim(Want want);
+  // One more unit: see UnitClaimer. Insert() or Abandon() comes next.
+  using Want = UnitClaimer::Want;
+  Result<ClaimedUnit> Claim(Want want) { return claimer_.Claim(want); }
   void Insert(const ClaimedUnit& unit, GranuleMap free);
   void Abandon(const ClaimedUnit& unit);
+
+  // Tells that `bytes` of buffers went into or out of magazines: the clock by
+  // which spares grow old. True: time for a Settle(). Private.
+  bool NoteTraffic(std::uint64_t bytes);
+  // Gives back what is due; for those who are about to touch shared lines
+  // anyway. Calls the kernel only if idle memory goes back to the system.
+  // Under no lock. True: another process has found no unit; what the caller
+  // keeps besides, it should let go of.
+  bool Settle();
+  // Nothing was found for us, though others may keep some: asks them.
+  void AskOthers();
 
   // Gives back every unit whose granules are all free; how many.
   std::uint32_t ReturnFreeUnits();
   // The end: all-free units go back, the others become Abandoned.
   void LeaveAll();
   std::uint32_t owned_count();
+
+  // For extents, whose units are claimed elsewhere.
+  UnitLedger& ledger() { return ledger_; }
+  const NumaPlacement& placement() const { return claimer_.placement(); }
+  IdleMemory& idle() { return idle_; }
 
  private:
   struct State {
@@ -66,19 +83,37 @@ class UnitTable {
   bool IsSpare(const State& state) const {
     return state.free.IsAllFree(shared_.granules_per_unit());
   }
-  std::optional<ClaimedUnit> TryClaim(std::uint32_t unit, UnitWord seen);
+  // With the lock held.
   void Remove(std::uint32_t unit, UnitWord next);
+  std::uint32_t ReturnSpares(std::uint32_t kept);
+
+  // When so many units are free, ours among them.
+  std::uint32_t SpareLimit(std::uint32_t free_units) const;
+  std::uint64_t PeriodBytes() const;  // with the lock held
+  void EndPeriod(std::uint64_t now);
 
   SharedTables shared_;
-  LeaseId lease_;
-  AllocatorOptions options_;
+  const AllocatorOptions options_;
+  UnitLedger ledger_;
+  UnitClaimer claimer_;
+  IdleMemory idle_;
   PrivateMapping states_memory_;
   PrivateMapping owned_memory_;
-  std::mutex mutex_;  // guards all below; never held over a system call
+  std::mutex mutex_;  // guards all to the next rule; never over a system call
+  RoomIndex room_;
   State* states_ = nullptr;
   std::uint32_t* owned_ = nullptr;
   std::uint32_t owned_count_ = 0;
   std::uint32_t spare_count_ = 0;  // all granules free
+  std::uint32_t spare_limit_ = 0;
+  std::uint32_t least_spares_ = 0;  // of this period: so many were not needed
+  // ---
+  // Lossy: two threads that add at once count once.
+  std::atomic<std::uint64_t> traffic_bytes_{0};
+  std::atomic<std::uint32_t> pressure_seen_;
+  std::atomic<std::uint64_t> next_settle_bytes_;
+  std::atomic<std::uint64_t> period_end_bytes_;
+  std::atomic<std::uint64_t> next_look_units_;  // of ledger_.returned_units()
 };
 
 }  // namespace zcb::alloc
