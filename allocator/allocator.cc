@@ -55,7 +55,8 @@ Result<BufferRef> Allocator::AllocSlow(std::uint32_t size_class,
     if (units > geometry.unit_count) {
       return Failure{Status::kTooBig, "more than the whole region"};
     }
-    return supply_->ObtainExtent(static_cast<std::uint32_t>(units));
+    return supply_->ObtainExtent(
+        ExtentSize::Of(bytes, geometry.granules_per_unit()));
   }
   const Result<std::uint32_t> line = supply_->Obtain(size_class);
   if (!line) return line.failure();
@@ -111,9 +112,9 @@ std::uint64_t Allocator::UsableBytes(BufferRef ref) const {
   const std::uint32_t size_class = ClassOf(
       // relaxed: does not change while a buffer is live
       codes_[ref.granule()].load(std::memory_order_relaxed));
-  return size_class == kExtentClass ? supply_->extents().UnitsOf(ref.line()) *
-                                          supply_->shared().unit_bytes()
-                                    : kSizeClasses[size_class].bytes();
+  if (size_class != kExtentClass) return kSizeClasses[size_class].bytes();
+  const ExtentSize size = supply_->extents().SizeOf(ref.line());
+  return size.granules(supply_->shared().granules_per_unit()) * kGranuleBytes;
 }
 
 std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {

@@ -36,7 +36,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
       tables_(region.geometry()),
       units_(shared_, lease_, options),
       slabs_(shared_, tables_, units_),
-      extents_(shared_, tables_, lease_),
+      extents_(shared_, tables_, units_, lease_),
       caches_(
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
@@ -85,16 +85,17 @@ std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
 Outcome BufferSupply::AddUnit(UnitTable::Want want) {
   const Result<ClaimedUnit> unit = units_.Claim(want);
   if (!unit) return unit.failure();
-  GranuleMap free = GranuleMap::AllFree(shared_.granules_per_unit());
-  if (unit->was_abandoned) {
-    const Result<GranuleMap> left = AdoptUnit(shared_, slabs_, *unit);
-    if (!left) {
-      units_.Abandon(*unit);
-      return left.failure();
-    }
-    free = *left;
+  if (!unit->was_abandoned) {
+    units_.Insert(*unit, GranuleMap::AllFree(shared_.granules_per_unit()));
+    return {};
   }
-  units_.Insert(*unit, free);
+  const Result<AdoptedRest> rest = AdoptUnit(shared_, slabs_, *unit);
+  if (!rest) {
+    units_.Abandon(*unit);
+    return rest.failure();
+  }
+  units_.Insert(*unit, rest->free);
+  if (rest->tail.exists()) extents_.AwaitTail(rest->tail);
   return {};
 }
 
@@ -130,11 +131,11 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
   return failure;
 }
 
-Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
-  Result<BufferRef> extent = extents_.Alloc(units);
+Result<BufferRef> BufferSupply::ObtainExtent(ExtentSize size) {
+  Result<BufferRef> extent = extents_.Alloc(size);
   if (extent) return extent;
   if (AskHook(false) || extents_.Collect() > 0) {
-    extent = extents_.Alloc(units);
+    extent = extents_.Alloc(size);
     if (extent) return extent;
   }
   AskHook(true);
@@ -144,7 +145,7 @@ Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
   }
   Gather(caches_.Find());
   units_.ReturnFreeUnits();
-  return extents_.Alloc(units);
+  return extents_.Alloc(size);
 }
 
 void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
@@ -212,24 +213,26 @@ void BufferSupply::Gather(ThreadCache* cache) {
         now_ns + (kWordScanShare - 1) * (now_ns - start_ns),
         std::memory_order_relaxed);
   }
-  extents_.Collect();
+  // Orphans first: the tails of some are in units that we have adopted.
   ExtentWords(shared_).FreeReturnedOrphans(lease_);
+  extents_.Collect();
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
 }
 
 void BufferSupply::Collect() {
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, true);
-  extents_.Collect();
+  // Orphans first: the tails of some are in units that we have adopted.
   ExtentWords(shared_).FreeReturnedOrphans(lease_);
+  extents_.Collect();
 }
 
 std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
   const PrivateTables::Start start = tables_.StartAt(line);
   if (!start.ok()) return std::nullopt;
   if (start.slab.size_class == kExtentClass) {
-    const std::uint32_t units = extents_.UnitsOf(line);
-    if (units == 0) return std::nullopt;
-    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), units);
+    const ExtentSize size = extents_.SizeOf(line);
+    if (size.units == 0) return std::nullopt;
+    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), size);
   }
   return PlaceAt(shared_, start.slab, start.index);
 }

@@ -117,7 +117,8 @@ void UnitReaper::ReapOwned(std::uint32_t unit, UnitWord owned) {
 }
 
 void UnitReaper::ReapExtent(std::uint32_t unit, UnitWord head) {
-  const BufferPlace place = PlaceOfExtent(shared_, unit, head.length_units());
+  const BufferPlace place =
+      PlaceOfExtent(shared_, unit, {head.length_units(), 0});
   ReapWord(unit, head, place.ref, *place.word, *place.hint);
   if (!IsStillDead()) return;
   // Its word Free: freed at once. Else it waits, nobody's, for its buffer.

@@ -55,6 +55,21 @@ void UnitTable::GiveGranules(std::uint32_t first, std::uint32_t granules) {
   }
 }
 
+// A unit that is not ours has no granule free.
+bool UnitTable::HasFirstGranules(std::uint32_t unit, std::uint32_t granules) {
+  const std::lock_guard lock(mutex_);
+  return states_[unit].free.IsFree(0, granules);
+}
+
+bool UnitTable::TakeFirstGranules(std::uint32_t unit, std::uint32_t granules) {
+  const std::lock_guard lock(mutex_);
+  State& state = states_[unit];
+  if (!state.free.IsFree(0, granules)) return false;
+  spare_count_ -= IsSpare(state);
+  state.free.Take(0, granules);
+  return true;
+}
+
 std::optional<ClaimedUnit> UnitTable::TryClaim(std::uint32_t unit,
                                                UnitWord seen) {
   const UnitWord ours = seen.Own(lease_);
