@@ -24,13 +24,12 @@ class Search {
       if (WordOf(unit).kind() == UnitWord::Kind::kFree) {
         ++gap;
       } else {
-        Judge(unit + 1, gap);
+        Judge(unit + 1, gap, true);
         gap = 0;
       }
       if (best_ || gap > size_.units) --left;
     }
-    // Of a gap that goes on further down we do not know how large it is.
-    if (!best_ || unit == 0) Judge(unit, gap);
+    Judge(unit, gap, unit == 0);
     return best_;
   }
 
@@ -46,17 +45,19 @@ class Search {
            WordOf(unit).IsOwnedBy(lease_) &&
            units_.HasFirstGranules(unit, size_.tail_granules);
   }
-  void Judge(std::uint32_t first, std::uint32_t gap) {
+  // Of a gap that is not whole we have not seen the lower end: any that is,
+  // and is as good otherwise, is taken before it.
+  void Judge(std::uint32_t first, std::uint32_t gap, bool is_whole) {
     if (gap < size_.units) return;
     ExtentSite site;
     site.has_tail_unit = HasTailUnit(first + gap);
     const std::uint32_t taken = site.UnitsToReserve(size_);
     if (gap < taken) return;
     site.first = first + gap - taken;
+    const std::uint64_t most = shared_.unit_count();
     // One more unit taken weighs more than any gap.
     const std::uint64_t cost =
-        std::uint64_t{taken - size_.units} * shared_.unit_count() * 2 + gap -
-        taken;
+        (taken - size_.units) * 2 * most + (is_whole ? gap - taken : most);
     if (best_ && best_cost_ <= cost) return;
     best_ = site;
     best_cost_ = cost;
