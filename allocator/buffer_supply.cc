@@ -120,7 +120,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
       if (AskHook(false)) continue;
     }
     const Outcome added = AddUnit(UnitTable::Want::kAny);
-    if (added) continue;
+    if (added || extents_.ReleaseRests() > 0) continue;
     failure = added.failure();
     if (gathered) break;
     gathered = true;

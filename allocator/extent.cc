@@ -67,7 +67,7 @@ std::optional<ExtentSite> ExtentTable::Reserve(ExtentSize size) {
 
 void ExtentTable::Unreserve(const ExtentSite& site, ExtentSize size) {
   words_.Unreserve(lease_, site.first, site.UnitsToReserve(size));
-  if (site.has_tail_unit) ReturnTail(TailOf(site.first, size));
+  if (site.has_tail_unit) ReturnTail(TailOf(site.first, size), false);
 }
 
 Outcome ExtentTable::Commit(const ExtentSite& site, ExtentSize size) const {
@@ -97,17 +97,16 @@ bool ExtentTable::MakeTail(const ExtentSite& site, ExtentSize size) {
   WriteTail(shared_, tail);
   const std::optional<UnitWord> owned = words_.OwnTailUnit(lease_, tail.unit);
   if (!owned) return false;
-  GranuleMap free = GranuleMap::AllFree(granules);
-  free.Take(0, size.tail_granules);
-  units_.Insert(ClaimedUnit{tail.unit, *owned, false}, free);
+  units_.Insert(ClaimedUnit{tail.unit, *owned, false}, GranuleMap());
   return true;
 }
 
-void ExtentTable::ReturnTail(const ExtentTail& tail) {
+void ExtentTable::ReturnTail(const ExtentTail& tail, bool with_rest) {
   if (!tail.exists()) return;
   ClearTail(shared_, tail);
-  units_.GiveGranules(shared_.FirstGranuleOf(tail.unit),
-                      tail.size.tail_granules);
+  units_.GiveGranules(
+      shared_.FirstGranuleOf(tail.unit),
+      with_rest ? shared_.granules_per_unit() : tail.size.tail_granules);
 }
 
 Result<BufferRef> ExtentTable::Alloc(ExtentSize size) {
@@ -135,7 +134,8 @@ Result<BufferRef> ExtentTable::Alloc(ExtentSize size) {
   const std::uint32_t line = shared_.FirstLineOf(first);
   {
     const std::lock_guard lock(mutex_);
-    states_[first] = State{head, size, owned_count_};
+    states_[first] = State{head, size, owned_count_,
+                           size.tail_granules != 0 && !site->has_tail_unit};
     owned_[owned_count_++] = first;
   }
   // A thread that judges an earlier buffer of this line finds no code here.
@@ -160,7 +160,7 @@ ExtentTable::State ExtentTable::Forget(std::uint32_t unit) {
 void ExtentTable::FreeForgotten(std::uint32_t unit, const State& state) {
   // Else we were taken for dead, and the tail's unit is not ours either.
   if (words_.Free(lease_, unit, state.head)) {
-    ReturnTail(TailOf(unit, state.size));
+    ReturnTail(TailOf(unit, state.size), state.has_rest);
   }
 }
 
@@ -199,6 +199,26 @@ std::uint32_t ExtentTable::Collect() {
   }
 }
 
+std::uint32_t ExtentTable::ReleaseRests() {
+  std::uint32_t released = 0;
+  for (std::uint32_t i = 0;; ++i) {
+    std::uint32_t rest = 0;
+    std::uint32_t granules = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (i >= owned_count_) return released;
+      State& state = states_[owned_[i]];
+      if (!state.has_rest) continue;
+      state.has_rest = false;
+      rest = shared_.FirstGranuleOf(owned_[i]) +
+             state.size.granules(shared_.granules_per_unit());
+      granules = shared_.granules_per_unit() - state.size.tail_granules;
+    }
+    units_.GiveGranules(rest, granules);
+    ++released;
+  }
+}
+
 void ExtentTable::LeaveAll() {
   waiting_.Collect();
   for (;;) {
@@ -220,7 +240,9 @@ void ExtentTable::LeaveAll() {
       // Freed at once, if its buffer had come back; else the tail stays for
       // whoever adopts its unit.
       const ExtentTail tail = TailOf(unit, state.size);
-      if (tail.exists() && !IsTailInUse(shared_, tail)) ReturnTail(tail);
+      if (tail.exists() && !IsTailInUse(shared_, tail)) {
+        ReturnTail(tail, state.has_rest);
+      }
     }
   }
 }

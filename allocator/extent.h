@@ -45,6 +45,12 @@ class ExtentTable {
   // The end: live ones are freed, those that are out become orphans.
   void LeaveAll();
 
+  // Gives the unit table what lies behind our tails; how many units got room.
+  // Until then a tail's unit holds nothing else and goes when the extent goes:
+  // slabs that outlive it would cut the room for the next extents to pieces. So
+  // this is for when there is no free unit any more.
+  std::uint32_t ReleaseRests();
+
   // The tail of somebody's extent, in a unit of ours: free when that is gone.
   void AwaitTail(const ExtentTail& tail) { waiting_.Add(tail); }
 
@@ -57,6 +63,7 @@ class ExtentTable {
     UnitWord head;
     ExtentSize size;
     std::uint32_t position;  // in owned_
+    bool has_rest;           // of the tail's unit: nobody else has it yet
   };
   static ExtentTail TailOf(std::uint32_t unit, ExtentSize size) {
     return {unit + size.units, size};
@@ -67,7 +74,7 @@ class ExtentTable {
   // The tail's words, in a unit that is ours then. False: we were taken for
   // dead.
   bool MakeTail(const ExtentSite& site, ExtentSize size);
-  void ReturnTail(const ExtentTail& tail);
+  void ReturnTail(const ExtentTail& tail, bool with_rest);
   void SetCodes(std::uint32_t unit, ExtentSize size, GranuleCode head,
                 GranuleCode interior);
   // With the lock held: no longer in our tables; what it was.

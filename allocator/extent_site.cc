@@ -7,7 +7,7 @@ namespace {
 
 // Units looked at after the first place that would do: what the best fit may
 // cost, a few lines of unit words.
-constexpr std::uint32_t kLookFurther = 256;
+constexpr std::uint32_t kLookFurther = 128;
 
 class Search {
  public:

@@ -121,16 +121,21 @@ TEST_F(ExtentKillTest, WhileItIsMadeAndFreedAboveAUnitOfOurs) {
   KillEverywhere(
       151,
       [](Mailbox&, std::unique_ptr<Allocator>& mine) {
-        // The tail's unit stays, with a slab in it.
-        const auto extent = mine->Alloc(Bytes(1, 1));
-        if (!extent || !mine->Alloc(kSmallBytes) || !mine->Free(*extent)) {
+        // A run in the middle of the region, with free units below it.
+        const auto upper = mine->Alloc(Bytes(8, 0));
+        const auto lower = mine->Alloc(Bytes(8, 0));
+        if (!upper || !lower || !mine->Free(*upper) ||
+            !mine->Alloc(2 * kGranuleBytes) || !mine->Free(*lower)) {
           ::_exit(3);
         }
       },
       [](Mailbox&, std::unique_ptr<Allocator>& mine) {
         for (const std::uint32_t tail : {2U, 1U}) {
           const auto extent = mine->Alloc(Bytes(3, tail));
-          if (!extent || !mine->Free(*extent)) ::_exit(3);
+          if (!extent || extent->granule() != 5 * kGranulesPerSmallUnit ||
+              !mine->Free(*extent)) {
+            ::_exit(3);
+          }
         }
       });
 }

@@ -45,6 +45,17 @@ class ExtentTailTest : public testing::AllocatorTest,
     FreeAll(all);
     return all.size() / 8;
   }
+  // At the end of unit 8, with free units below and above.
+  BufferRef RunInUnit8() {
+    const BufferRef upper = MustAlloc(BytesOf(kUnits - 8, 0));
+    const BufferRef lower = MustAlloc(BytesOf(8, 0));
+    MustFree(upper);
+    const BufferRef run =
+        MustAlloc((per_unit() == kGranulesPerUnit ? 5 : 2) * kGranuleBytes);
+    EXPECT_EQ(FirstUnitOf(run), 8U);
+    MustFree(lower);
+    return run;
+  }
   void ExpectAllFree() {
     EndAllocator();
     for (std::uint32_t u = 0; u < kUnits; ++u) {
@@ -106,20 +117,35 @@ TEST_P(ExtentTailTest, WhatItLeavesOfItsLastUnitIsForOthers) {
   ExpectAllFree();
 }
 
+TEST_P(ExtentTailTest, TheRestOfItsUnitIsTheLastThatIsTaken) {
+  const BufferRef ref = MustAlloc(BytesOf(2, 1));
+  const std::uint32_t tail_unit = FirstUnitOf(ref) + 2;
+  std::vector<BufferRef> others;
+  for (std::uint32_t g = 0; g < (kUnits - 3) * per_unit() * 8; ++g) {
+    others.push_back(MustAlloc(8 * 1024));
+    ASSERT_NE(FirstUnitOf(others.back()), tail_unit) << g;
+  }
+  for (std::uint32_t g = 0; g < (per_unit() - 1) * 8; ++g) {
+    others.push_back(MustAlloc(8 * 1024));
+    ASSERT_EQ(FirstUnitOf(others.back()), tail_unit) << g;
+  }
+  EXPECT_EQ(allocator().Alloc(64).status(), Status::kNoMemory);
+  MustFree(ref);
+  MustFree(MustAlloc(BytesOf(2, 1)));
+  FreeAll(others);
+  ExpectAllFree();
+}
+
 TEST_P(ExtentTailTest, AUnitOfOursBelowWhichThereIsRoomTakesIt) {
-  const BufferRef held = MustAlloc(BytesOf(2, 1));
-  const std::uint32_t shared_unit = FirstUnitOf(held) + 2;
-  // A slab keeps the unit when the extent goes.
-  const BufferRef small = MustAlloc(8 * 1024);
-  ASSERT_EQ(FirstUnitOf(small), shared_unit);
-  MustFree(held);
-  const BufferRef again = MustAlloc(BytesOf(3, 1));
-  EXPECT_EQ(FirstUnitOf(again), shared_unit - 3);
-  EXPECT_EQ(WordOf(shared_unit, 0), GranuleWord::Make(kExtentTailClass, 0, 3));
-  MustFree(small);
-  EXPECT_TRUE(unit(shared_unit).IsOwnedBy(region()->lease()))
+  const BufferRef run = RunInUnit8();
+  const BufferRef extent = MustAlloc(BytesOf(3, 2));
+  EXPECT_EQ(FirstUnitOf(extent), 5U);
+  EXPECT_EQ(unit(7).kind(), Kind::kMember);
+  EXPECT_EQ(WordOf(8, 1), GranuleWord::Make(kExtentTailClass, 1, 3));
+  MustFree(run);
+  EXPECT_TRUE(unit(8).IsOwnedBy(region()->lease()))
       << "not while a tail is in it";
-  MustFree(again);
+  MustFree(extent);
   ExpectAllFree();
 }
 
@@ -220,17 +246,8 @@ TEST_P(ExtentTailTest, AnExtentWhoseBufferIsBackWhenItsOwnerLeavesIsFreed) {
 // --- what a process killed between two stores leaves ----------------------
 
 TEST_P(ExtentTailTest, ATailWithoutItsExtentIsFree) {
-  const BufferRef kept = MustAlloc(64);
-  Send(kept);
-  const std::uint32_t tail_unit = FirstUnitOf(kept);
   const std::uint32_t below = 2;
-  EndAllocator();
-  ASSERT_EQ(tail_unit, 0U);
-  // The same further up, so that there is room below.
   const std::uint32_t at = 5;
-  for (std::uint32_t g = 0; g < per_unit(); ++g) {
-    shared().granule(shared().FirstGranuleOf(at) + g).store(0);
-  }
   for (const Kind head : {Kind::kFree, Kind::kReserved, Kind::kFreeing,
                           Kind::kMember, Kind::kOwned, Kind::kAbandoned}) {
     ASSERT_TRUE(shared().CommitGranuleWords(at).ok());
