@@ -11,7 +11,7 @@ namespace {
 struct Inventory {
   std::array<SlabShape, kGranulesPerUnit> slabs;
   std::uint32_t slab_count = 0;
-  GranuleMap free;
+  AdoptedRest rest;
 };
 
 Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
@@ -19,6 +19,9 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
   const std::uint32_t granules_per_unit = shared.granules_per_unit();
   const std::uint32_t first = shared.FirstGranuleOf(unit);
   GranuleMap unassigned = GranuleMap::AllFree(granules_per_unit);
+  stock.rest.tail = TailInUseAt(shared, unit);
+  // Whatever the words there say: it goes as a whole.
+  unassigned.Take(0, stock.rest.tail.size.tail_granules);
   std::array<GranuleWord, kGranulesPerUnit> words;
   for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
     // acquire <- granule.publish: the slab's words are backed by memory.
@@ -36,20 +39,21 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
   for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
     if (!unassigned.IsFree(g, 1)) continue;
     const GranuleWord word = words[g];
-    // A part of a slab whose head says nothing, or what an extent left here.
+    // A part of a slab whose head says nothing, or what extents left here.
     const bool is_remnant =
         !word.is_valid() || word.size_class() == kExtentClass ||
+        word.size_class() == kExtentTailClass ||
         (CheckedShape(word, first + g, granules_per_unit).ok() &&
          word.granules_to_head() != 0);
-    if (is_remnant) stock.free.Give(g, 1);
+    if (is_remnant) stock.rest.free.Give(g, 1);
   }
   return stock;
 }
 
 }  // namespace
 
-Result<GranuleMap> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
-                             const ClaimedUnit& unit) {
+Result<AdoptedRest> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
+                              const ClaimedUnit& unit) {
   const Inventory stock = TakeStock(shared, unit.index);
   for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
     if (const Outcome backed = shared.CommitSlab(stock.slabs[i]); !backed) {
@@ -60,13 +64,13 @@ Result<GranuleMap> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
     slabs.Adopt(stock.slabs[i]);
   }
   for (std::uint32_t g = 0; g < shared.granules_per_unit(); ++g) {
-    if (stock.free.IsFree(g, 1)) {
+    if (stock.rest.free.IsFree(g, 1)) {
       // relaxed: granule.publish of what is cut here next carries it
       shared.granule(shared.FirstGranuleOf(unit.index) + g)
           .store(0, std::memory_order_relaxed);
     }
   }
-  return stock.free;
+  return stock.rest;
 }
 
 }  // namespace zcb::alloc

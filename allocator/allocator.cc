@@ -73,7 +73,8 @@ Result<BufferRef> Allocator::AllocExtent(std::uint64_t bytes) {
   if (units > geometry.unit_count) {
     return Failure{Status::kTooBig, "more than the whole region"};
   }
-  return supply_->ObtainExtent(static_cast<std::uint32_t>(units));
+  return supply_->ObtainExtent(
+      ExtentSize::Of(bytes, geometry.granules_per_unit()));
 }
 
 Result<BufferRef> Allocator::AllocOfClass(std::uint32_t size_class) {
@@ -185,9 +186,9 @@ std::uint64_t Allocator::UsableBytes(BufferRef ref) const {
     return place ? place->usable_bytes : 0;
   }
   const std::uint32_t size_class = ClassOf(code);
-  return size_class == kExtentClass ? supply_->extents().UnitsOf(ref.line()) *
-                                          supply_->shared().unit_bytes()
-                                    : kSizeClasses[size_class].bytes();
+  if (size_class != kExtentClass) return kSizeClasses[size_class].bytes();
+  const ExtentSize size = supply_->extents().SizeOf(ref.line());
+  return size.granules(supply_->shared().granules_per_unit()) * kGranuleBytes;
 }
 
 std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {

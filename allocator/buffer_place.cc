@@ -26,18 +26,13 @@ std::optional<BufferPlace> LocateBuffer(const SharedTables& shared,
     }
     case UnitWord::Kind::kExtentHead:
     case UnitWord::Kind::kOrphanHead: {
-      const std::uint32_t units = unit.length_units();
-      if (units == 0 || units > shared.unit_count() - first ||
-          ref.line() != shared.FirstLineOf(first)) {
-        return std::nullopt;
-      }
+      if (ref.line() != shared.FirstLineOf(first)) return std::nullopt;
       // acquire <- granule.publish: as above.
       const GranuleWord word(
           shared.granule(granule_index).load(std::memory_order_acquire));
-      if (word != GranuleWord::Make(kExtentClass, 0, units)) {
-        return std::nullopt;
-      }
-      return PlaceOfExtent(shared, first, units);
+      const ExtentSize size = CheckedExtent(unit, word, first, shared);
+      if (size.units == 0) return std::nullopt;
+      return PlaceOfExtent(shared, first, size);
     }
     default:
       return std::nullopt;  // nobody's, or on its way there

@@ -9,6 +9,8 @@
 #include "allocator/buffer_ref.h"
 #include "allocator/granule_word.h"
 #include "allocator/shared_tables.h"
+#include "allocator/size_classes.h"
+#include "allocator/unit_word.h"
 
 namespace zcb::alloc {
 
@@ -50,12 +52,27 @@ inline BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
                      shared.hints(slab) + index};
 }
 
-// The buffer of an extent of `units` units whose head is `unit`.
+// How long the extent is whose head is unit `first`, if its unit word and the
+// granule word of its first granule agree and it fits there; else no units.
+inline ExtentSize CheckedExtent(UnitWord unit, GranuleWord word,
+                                std::uint32_t first,
+                                const SharedTables& shared) {
+  const ExtentSize size{unit.length_units(), word.granules_to_head()};
+  if (!unit.IsExtentHead() || size.units == 0 ||
+      size.tail_granules >= shared.granules_per_unit() ||
+      size.touched_units() > shared.unit_count() - first ||
+      word != GranuleWord::Make(kExtentClass, size.tail_granules, size.units)) {
+    return {};
+  }
+  return size;
+}
+
+// The buffer of an extent whose head is `unit`.
 inline BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
-                                 std::uint32_t units) {
+                                 ExtentSize size) {
   const std::uint32_t head = unit * shared.granules_per_unit();
   return BufferPlace{BufferRef(head * std::uint32_t{kLinesPerGranule}),
-                     std::uint64_t{units} * shared.unit_bytes(),
+                     size.granules(shared.granules_per_unit()) * kGranuleBytes,
                      shared.sparse_word(head), shared.sparse_hint(head), true};
 }
 

@@ -90,16 +90,17 @@ std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
 Outcome BufferSupply::AddUnit(UnitTable::Want want) {
   const Result<ClaimedUnit> unit = units_.Claim(want);
   if (!unit) return unit.failure();
-  GranuleMap free = GranuleMap::AllFree(shared_.granules_per_unit());
-  if (unit->was_abandoned) {
-    const Result<GranuleMap> left = AdoptUnit(shared_, slabs_, *unit);
-    if (!left) {
-      units_.Abandon(*unit);
-      return left.failure();
-    }
-    free = *left;
+  if (!unit->was_abandoned) {
+    units_.Insert(*unit, GranuleMap::AllFree(shared_.granules_per_unit()));
+    return {};
   }
-  units_.Insert(*unit, free);
+  const Result<AdoptedRest> rest = AdoptUnit(shared_, slabs_, *unit);
+  if (!rest) {
+    units_.Abandon(*unit);
+    return rest.failure();
+  }
+  units_.Insert(*unit, rest->free);
+  if (rest->tail.exists()) extents_.AwaitTail(rest->tail);
   return {};
 }
 
@@ -125,7 +126,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
       if (AskHook(false)) continue;
     }
     const Outcome added = AddUnit(UnitTable::Want::kAny);
-    if (added) continue;
+    if (added || extents_.ReleaseRests() > 0) continue;
     failure = added.failure();
     if (gathered) break;
     gathered = true;
@@ -136,17 +137,17 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
   return failure;
 }
 
-Result<BufferRef> BufferSupply::ObtainExtent(std::uint32_t units) {
-  NoteTraffic(units * shared_.unit_bytes());
+Result<BufferRef> BufferSupply::ObtainExtent(ExtentSize size) {
+  NoteTraffic(size.granules(shared_.granules_per_unit()) * kGranuleBytes);
   Settle();
-  Result<BufferRef> extent = extents_.Alloc(units);
+  Result<BufferRef> extent = extents_.Alloc(size);
   if (extent) return extent;
   if (AskHook(false) || extents_.Collect() > 0) {
-    extent = extents_.Alloc(units);
+    extent = extents_.Alloc(size);
     if (extent) return extent;
   }
   GatherUnits(AskHook(true));
-  extent = extents_.Alloc(units);
+  extent = extents_.Alloc(size);
   if (!extent) units_.AskOthers();
   return extent;
 }
@@ -246,24 +247,26 @@ void BufferSupply::Gather(ThreadCache* cache, bool scan_words) {
         now_ns + (kWordScanShare - 1) * (now_ns - start_ns),
         std::memory_order_relaxed);
   }
-  extents_.Collect();
+  // Orphans first: the tails of some are in units that we have adopted.
   ExtentWords(shared_).FreeReturnedOrphans(lease_);
+  extents_.Collect();
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
 }
 
 void BufferSupply::Collect() {
   for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.Collect(c, true);
-  extents_.Collect();
+  // Orphans first: the tails of some are in units that we have adopted.
   ExtentWords(shared_).FreeReturnedOrphans(lease_);
+  extents_.Collect();
 }
 
 std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
   const PrivateTables::Start start = tables_.StartAt(line);
   if (!start.ok()) return std::nullopt;
   if (start.slab.size_class == kExtentClass) {
-    const std::uint32_t units = extents_.UnitsOf(line);
-    if (units == 0) return std::nullopt;
-    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), units);
+    const ExtentSize size = extents_.SizeOf(line);
+    if (size.units == 0) return std::nullopt;
+    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), size);
   }
   return PlaceAt(shared_, start.slab, start.index);
 }

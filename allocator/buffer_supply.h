@@ -37,7 +37,7 @@ class BufferSupply {
   // One buffer of the class, kCached and the caller's; more of them may go to
   // the thread's magazine.
   Result<std::uint32_t> Obtain(std::uint32_t size_class);
-  Result<BufferRef> ObtainExtent(std::uint32_t units);
+  Result<BufferRef> ObtainExtent(ExtentSize size);
   void FreeExtent(std::uint32_t line);
   // A kCached buffer of the caller's: into its magazine, or further down.
   void Store(std::uint32_t line, std::uint32_t size_class);

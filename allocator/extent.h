@@ -1,61 +1,91 @@
-// Buffers of whole units: above the largest run.
+// Buffers of a unit and more: above the largest run.
 #ifndef ZCB_ALLOCATOR_EXTENT_H_
 #define ZCB_ALLOCATOR_EXTENT_H_
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
-#include "allocator/buffer_place.h"
+#include "allocator/buffer_ref.h"
+#include "allocator/extent_site.h"
+#include "allocator/extent_tail.h"
 #include "allocator/extent_words.h"
 #include "allocator/lease_word.h"
 #include "allocator/private_mapping.h"
 #include "allocator/private_tables.h"
+#include "allocator/shared_tables.h"
+#include "allocator/size_classes.h"
 #include "allocator/slab.h"
 #include "allocator/status.h"
 #include "allocator/unit_table.h"
+#include "allocator/unit_word.h"
 
 namespace zcb::alloc {
 
 // The extents of this process. Thread-safe. An extent is not cached: it costs
 // a few compare-and-swaps, little against touching its memory.
 //
-// Death: unit words name our lease at every step; see extent_words.h.
+// Death: unit words name our lease at every step; see extent_words.h. The unit
+// with the tail is ours before there is a head, and stays ours after it.
 class ExtentTable {
  public:
   ExtentTable(const SharedTables& shared, const PrivateTables& tables,
               UnitTable& units, LeaseId lease);
-  bool ok() const { return states_memory_.ok(); }
+  bool ok() const {
+    return states_memory_.ok() && owned_memory_.ok() && waiting_.ok();
+  }
 
-  // A live buffer of at least `units` units. kNoMemory: not so many in a row,
-  // no memory behind them, or over the quota. May call the kernel.
-  Result<BufferRef> Alloc(std::uint32_t units);
+  // A live buffer of that size. kNoMemory: not so many units in a
+  // row, no memory behind them, or over the quota. May call the kernel.
+  Result<BufferRef> Alloc(ExtentSize size);
   // Ours, kCached, and nobody else's: gives the units back.
   void Free(std::uint32_t first_line);
-  // Frees what has come back; how many extents.
+  // Frees what has come back, tails too; how many.
   std::uint32_t Collect();
   // The end: live ones are freed, those that are out become orphans.
   void LeaveAll();
 
-  std::uint32_t UnitsOf(std::uint32_t first_line);
+  // Gives the unit table what lies behind our tails; how many units got room.
+  // Until then a tail's unit holds nothing else and goes when the extent goes:
+  // slabs that outlive it would cut the room for the next extents to pieces. So
+  // this is for when there is no free unit any more.
+  std::uint32_t ReleaseRests();
+
+  // The tail of somebody's extent, in a unit of ours: free when that is gone.
+  void AwaitTail(const ExtentTail& tail) { waiting_.Add(tail); }
+
+  // No units: not an extent of ours.
+  ExtentSize SizeOf(std::uint32_t first_line);
   BufferCounts Count(std::uint64_t* units);
 
  private:
   struct State {
     UnitWord head;
-    std::uint32_t units;
+    ExtentSize size;
     std::uint32_t position;  // in owned_
+    bool has_rest;           // of the tail's unit: nobody else has it yet
   };
-  void SetCodes(std::uint32_t unit, std::uint32_t units, GranuleCode head,
+  static ExtentTail TailOf(std::uint32_t unit, ExtentSize size) {
+    return {unit + size.units, size};
+  }
+  std::optional<ExtentSite> Reserve(ExtentSize size);
+  void Unreserve(const ExtentSite& site, ExtentSize size);
+  Outcome Commit(const ExtentSite& site, ExtentSize size) const;
+  // The tail's words, in a unit that is ours then. False: we were taken for
+  // dead.
+  bool MakeTail(const ExtentSite& site, ExtentSize size);
+  void ReturnTail(const ExtentTail& tail, bool with_rest);
+  void SetCodes(std::uint32_t unit, ExtentSize size, GranuleCode head,
                 GranuleCode interior);
-  // The units of an extent that Forget() has taken out: free for anybody.
-  void GiveBack(std::uint32_t unit, UnitWord head);
-  // With the lock held: no longer in our tables; its head word.
-  UnitWord Forget(std::uint32_t unit);
+  // With the lock held: no longer in our tables; what it was.
+  State Forget(std::uint32_t unit);
+  void FreeForgotten(std::uint32_t unit, const State& state);
 
   SharedTables shared_;
   const PrivateTables& tables_;
   UnitTable& units_;  // its ledger counts ours too
   ExtentWords words_;
+  WaitingTails waiting_;
   LeaseId lease_;
   PrivateMapping states_memory_;
   PrivateMapping owned_memory_;

@@ -5,10 +5,6 @@
 namespace zcb::alloc {
 namespace {
 
-// Another claimer's reservation may be in the way and then be undone: look
-// again a few times, but wait for nobody.
-constexpr int kReservePasses = 3;
-
 using Kind = UnitWord::Kind;
 
 }  // namespace
@@ -34,22 +30,6 @@ bool ExtentWords::ReserveAt(LeaseId lease, std::uint32_t first,
   return true;
 }
 
-std::optional<std::uint32_t> ExtentWords::Reserve(LeaseId lease,
-                                                  std::uint32_t units) {
-  for (int pass = 0; pass < kReservePasses; ++pass) {
-    std::uint32_t run = 0;
-    for (std::uint32_t i = shared_.unit_count(); i-- > 0;) {
-      // relaxed: only looks for a candidate
-      const UnitWord word(shared_.unit(i).load(std::memory_order_relaxed));
-      run = word.kind() == Kind::kFree ? run + 1 : 0;
-      if (run < units) continue;
-      if (ReserveAt(lease, i, units)) return i;
-      run = 0;
-    }
-  }
-  return std::nullopt;
-}
-
 void ExtentWords::Unreserve(LeaseId lease, std::uint32_t first,
                             std::uint32_t units) {
   for (std::uint32_t i = units; i-- > 0;) {
@@ -65,6 +45,23 @@ void ExtentWords::Unreserve(LeaseId lease, std::uint32_t first,
                                                     std::memory_order_release,
                                                     std::memory_order_relaxed);
   }
+}
+
+std::optional<UnitWord> ExtentWords::OwnTailUnit(LeaseId lease,
+                                                 std::uint32_t unit) {
+  // relaxed: our own word
+  std::uint64_t seen = shared_.unit(unit).load(std::memory_order_relaxed);
+  const UnitWord word(seen);
+  const UnitWord owned = word.Own(lease);
+  // release -> unit.claim: the granule words say what we want them to, and are
+  // backed by memory. relaxed on failure: somebody else's now.
+  if (word.kind() != Kind::kReserved || word.lease_slot() != lease.slot ||
+      !shared_.unit(unit).compare_exchange_strong(seen, owned.raw(),
+                                                  std::memory_order_release,
+                                                  std::memory_order_relaxed)) {
+    return std::nullopt;
+  }
+  return owned;
 }
 
 UnitWord ExtentWords::Complete(LeaseId lease, std::uint32_t first,

@@ -1,5 +1,6 @@
 // How an extent's unit words change, step by step: what its owner does, and
-// what anybody may finish or undo after the owner's death.
+// what anybody may finish or undo after the owner's death. Of tails
+// (extent_tail.h) they know no more than that their unit stays somebody's.
 #ifndef ZCB_ALLOCATOR_EXTENT_WORDS_H_
 #define ZCB_ALLOCATOR_EXTENT_WORDS_H_
 
@@ -13,6 +14,7 @@
 namespace zcb::alloc {
 
 //   make   each unit, ascending: Free -> Reserved{me,n}   (conflict: undone)
+//          the unit for the tail, if it is a new one: Reserved -> Owned{me}
 //          members: Reserved -> Member{distance}; the head last
 //          Reserved -> ExtentHead{me,n}: from here on it is an extent
 //   free   head: ExtentHead or OrphanHead -> Freeing{me,n}: one frees it
@@ -22,19 +24,22 @@ namespace zcb::alloc {
 //
 // word       transition               edge
 // unit word  Reserved -> ExtentHead   unit.claim
+//            Reserved -> Owned        unit.claim
 //            -> Free                  unit.release
 //            -> OrphanHead            extent.orphan
 class ExtentWords {
  public:
   explicit ExtentWords(const SharedTables& shared) : shared_(shared) {}
 
-  // Reserves `units` adjacent free units, from the top of the region down; the
-  // first one. nullopt: no such place.
-  std::optional<std::uint32_t> Reserve(LeaseId lease, std::uint32_t units);
-  // The same at a given place; false: a unit is not free, and none is reserved.
+  // Reserves `units` adjacent units. False: one is not free, and none is
+  // reserved.
   bool ReserveAt(LeaseId lease, std::uint32_t first, std::uint32_t units);
   // Undoes our own reservation.
   void Unreserve(LeaseId lease, std::uint32_t first, std::uint32_t units);
+  // The last of our reserved units becomes the one for the tail, as it stands
+  // then: Reserved -> Owned. Its granule words are written. nullopt: we were
+  // taken for dead.
+  std::optional<UnitWord> OwnTailUnit(LeaseId lease, std::uint32_t unit);
   // Reserved -> Member..., ExtentHead. The head as it stands then.
   UnitWord Complete(LeaseId lease, std::uint32_t first, std::uint32_t units);
 

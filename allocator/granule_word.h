@@ -16,7 +16,13 @@ namespace zcb::alloc {
 // and the owner has every buffer. Everybody else reads it only to check a
 // reference; a forged value makes a later compare-and-swap fail, no more.
 //
-// span counts granules (for an extent: units). All-zero is "no slab here".
+// span counts granules. All-zero is "no slab here". Extents use the fields in
+// their own way:
+//
+//   where                      class             back             span
+//   an extent's first granule  kExtentClass      granules of its  its units
+//                                                tail, or 0
+//   each granule of a tail     kExtentTailClass  its place, 0..   its units
 class GranuleWord {
  public:
   constexpr GranuleWord() = default;

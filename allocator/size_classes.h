@@ -18,7 +18,7 @@ namespace zcb::alloc {
 // 57, 58    runs of 2 and 3 granules            the run: one buffer, of small
 //                                               units
 // 59..85    runs of 5..31 granules              the run: one buffer
-// 86        extents: whole units                none; see extent.h
+// 86        extents: a unit and more            none; see extent.h
 //
 // Small units (abi.h) have no room for slabs of 8 or 32 granules, and their
 // requests above 8 KiB are mapped to the classes that they have by
@@ -34,6 +34,8 @@ inline constexpr std::uint32_t kMaxRunGranules = 31;
 inline constexpr std::uint32_t kExtentClass =
     kFirstLongRunClass + kMaxRunGranules - kMinRunGranules + 1;
 inline constexpr std::uint32_t kClassCount = kExtentClass + 1;
+// Of granule words only, and no size: the end of an extent (extent_tail.h).
+inline constexpr std::uint32_t kExtentTailClass = kExtentClass + 1;
 inline constexpr std::uint64_t kMaxSlabBufferBytes = 256 * 1024;
 inline constexpr std::uint64_t kMaxRunBytes =
     std::uint64_t{kMaxRunGranules} * kGranuleBytes;
@@ -133,11 +135,32 @@ constexpr std::uint32_t SmallUnitClassOf(std::uint64_t bytes) {
   return kExtentClass;
 }
 
-// Units of an extent that holds `bytes` (at least one).
+// Units that an extent of `bytes` touches.
 constexpr std::uint64_t ExtentUnits(std::uint64_t bytes,
                                     std::uint64_t unit_bytes) {
   return bytes / unit_bytes + (bytes % unit_bytes != 0);
 }
+
+// How long an extent is: whole units, and granules of the unit after them.
+struct ExtentSize {
+  std::uint32_t units = 0;
+  std::uint32_t tail_granules = 0;  // below granules_per_unit
+
+  static constexpr ExtentSize Of(std::uint64_t bytes,
+                                 std::uint32_t granules_per_unit) {
+    const std::uint64_t granules =
+        bytes / kGranuleBytes + (bytes % kGranuleBytes != 0);
+    return {static_cast<std::uint32_t>(granules / granules_per_unit),
+            static_cast<std::uint32_t>(granules % granules_per_unit)};
+  }
+  constexpr std::uint32_t touched_units() const {
+    return units + (tail_granules != 0);
+  }
+  constexpr std::uint32_t granules(std::uint32_t granules_per_unit) const {
+    return units * granules_per_unit + tail_granules;
+  }
+  friend constexpr bool operator==(ExtentSize, ExtentSize) = default;
+};
 
 }  // namespace zcb::alloc
 

@@ -84,6 +84,24 @@ void UnitTable::GiveGranules(std::uint32_t first, std::uint32_t granules) {
   ReturnSpares(spare_limit_);
 }
 
+// A unit that is not ours has no granule free.
+bool UnitTable::HasFirstGranules(std::uint32_t unit, std::uint32_t granules) {
+  const std::lock_guard lock(mutex_);
+  return states_[unit].free.IsFree(0, granules);
+}
+
+bool UnitTable::TakeFirstGranules(std::uint32_t unit, std::uint32_t granules) {
+  const std::lock_guard lock(mutex_);
+  State& state = states_[unit];
+  if (!state.free.IsFree(0, granules)) return false;
+  spare_count_ -= IsSpare(state);
+  least_spares_ = std::min(least_spares_, spare_count_);
+  room_.Remove(unit);
+  state.free.Take(0, granules);
+  room_.Insert(unit, state.free);
+  return true;
+}
+
 void UnitTable::Insert(const ClaimedUnit& unit, GranuleMap free) {
   const std::lock_guard lock(mutex_);
   states_[unit.index] = State{unit.word, free, owned_count_};

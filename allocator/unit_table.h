@@ -45,6 +45,10 @@ class UnitTable {
   // Room for a slab in units that we have; the first granule.
   std::optional<std::uint32_t> TakeGranules(const SizeClass& cut);
   void GiveGranules(std::uint32_t first, std::uint32_t granules);
+  // The first granules of a unit, for an extent's tail. False: not a unit of
+  // ours, or they are not free.
+  bool HasFirstGranules(std::uint32_t unit, std::uint32_t granules);
+  bool TakeFirstGranules(std::uint32_t unit, std::uint32_t granules);
 
   // One more unit: see UnitClaimer. Insert() or Abandon() comes next.
   using Want = UnitClaimer::Want;

@@ -14,13 +14,16 @@ namespace zcb::alloc {
 //
 // kind        length                      who may change it
 // kFree       0                           any claimer
-// kReserved   units of the extent         the claimer; the reaper of `slot`
+// kReserved   units of the reservation    the claimer; the reaper of `slot`
 // kOwned      lease generation, low bits  the owner; the reaper of `slot`
-// kExtentHead units of the extent         the owner (free); the reaper of
-// `slot` kMember     units from here to the head whoever frees or rolls the
-// head kFreeing    units of the extent         that process; the reaper of
-// `slot` kAbandoned  0                           any adopter kOrphanHead units
-// of the extent         whoever turned its buffer word Free
+// kExtentHead units of the extent         the owner; the reaper of `slot`
+// kMember     units from here to the head whoever frees or rolls back the head
+// kFreeing    units of the extent         that process; the reaper of `slot`
+// kAbandoned  0                           any adopter
+// kOrphanHead units of the extent         whoever turned its buffer word Free
+//
+// An extent's tail (extent_tail.h) is not counted: it lies in an Owned or
+// Abandoned unit.
 //
 // An orphan is an extent whose owner has gone while the buffer was out: it
 // names no lease, because the slot may belong to somebody else by now.

@@ -23,10 +23,12 @@ constexpr std::uint32_t kLinesPerUnit = kUnitBytes / kLineBytes;
 // Of the ordinary units that TempDirectory::Options() asks for.
 inline std::uint32_t UnitOf(BufferRef ref) { return ref.granule() / kGranules; }
 
-inline std::shared_ptr<Region> OpenRegion(const TempDirectory& directory,
-                                          std::uint32_t units) {
+inline std::shared_ptr<Region> OpenRegion(
+    const TempDirectory& directory, std::uint32_t units,
+    std::uint32_t unit_bytes = kUnitBytes) {
   RegionOptions options = directory.Options();
-  options.region_bytes = units * kUnitBytes;
+  options.region_bytes = std::uint64_t{units} * unit_bytes;
+  options.unit_bytes = unit_bytes;
   auto region = Region::Open(options);
   if (!region) {
     ADD_FAILURE() << region.reason();
@@ -64,8 +66,9 @@ inline UnitWord UnitAt(const SharedTables& shared, std::uint32_t unit) {
 // A region, its words, and an allocator.
 class AllocatorTest : public ::testing::Test {
  protected:
-  explicit AllocatorTest(std::uint32_t units = 8)
-      : region_(OpenRegion(directory_, units)),
+  explicit AllocatorTest(std::uint32_t units = 8,
+                         std::uint32_t unit_bytes = kUnitBytes)
+      : region_(OpenRegion(directory_, units, unit_bytes)),
         shared_(*region_),
         allocator_(MakeAllocator(region_)) {}
 

@@ -5,8 +5,12 @@
 
 #include <array>
 #include <atomic>
+#include <optional>
 #include <thread>
+#include <vector>
 
+#include "allocator/extent_site.h"
+#include "allocator/unit_table.h"
 #include "tests/allocator/allocator_testing.h"
 
 namespace zcb::alloc {
@@ -21,8 +25,16 @@ class ExtentWordsTest : public testing::AllocatorTest {
  protected:
   ExtentWordsTest() : AllocatorTest(16), words_(shared()) {}
 
+  // As an extent table does it.
+  std::optional<std::uint32_t> Reserve(LeaseId lease, std::uint32_t units) {
+    for (;;) {
+      const auto site = FindExtentSite(shared(), {units, 0}, lease, no_units_);
+      if (!site) return std::nullopt;
+      if (words_.ReserveAt(lease, site->first, units)) return site->first;
+    }
+  }
   std::uint32_t Make(std::uint32_t units) {
-    const auto first = words_.Reserve(kMe, units);
+    const auto first = Reserve(kMe, units);
     EXPECT_TRUE(first);
     EXPECT_TRUE(shared().CommitGranuleWords(*first).ok());
     EXPECT_TRUE(shared().CommitExtentWord(*first * testing::kGranules).ok());
@@ -36,6 +48,7 @@ class ExtentWordsTest : public testing::AllocatorTest {
     return *shared().sparse_word(first * testing::kGranules);
   }
   ExtentWords words_;
+  UnitTable no_units_{shared(), kMe, {}};
   UnitWord head_;
 };
 
@@ -63,15 +76,6 @@ TEST_F(ExtentWordsTest, ItIsFreedOnce) {
   EXPECT_EQ(unit(first).kind(), Kind::kExtentHead);
 }
 
-TEST_F(ExtentWordsTest, ReservingGoesAroundWhatIsInTheWay) {
-  Set(13, UnitWord().Own(kOther));
-  EXPECT_EQ(words_.Reserve(kMe, 4), 9U);
-  EXPECT_EQ(words_.Reserve(kMe, 2), 14U);
-  EXPECT_EQ(words_.Reserve(kMe, 10), std::nullopt);
-  EXPECT_EQ(words_.Reserve(kMe, 9), 0U);
-  EXPECT_EQ(words_.Reserve(kMe, 1), std::nullopt);
-}
-
 TEST_F(ExtentWordsTest, AClaimThatMeetsAnotherLeavesNothingBehind) {
   Set(14, UnitWord().Own(kOther));
   EXPECT_FALSE(words_.ReserveAt(kMe, 12, 4));
@@ -82,11 +86,32 @@ TEST_F(ExtentWordsTest, AClaimThatMeetsAnotherLeavesNothingBehind) {
 }
 
 TEST_F(ExtentWordsTest, UndoingAReservationLeavesOthersAlone) {
-  ASSERT_EQ(words_.Reserve(kMe, 4), 12U);
+  ASSERT_EQ(Reserve(kMe, 4), 12U);
   Set(14, UnitWord().Own(kOther));
   words_.Unreserve(kMe, 12, 4);
   EXPECT_EQ(unit(12).kind(), Kind::kFree);
   EXPECT_EQ(unit(14).kind(), Kind::kOwned);
+}
+
+TEST_F(ExtentWordsTest, TheTailsUnitLeavesTheReservation) {
+  ASSERT_TRUE(words_.ReserveAt(kMe, 12, 4));
+  const auto owned = words_.OwnTailUnit(kMe, 15);
+  ASSERT_TRUE(owned);
+  EXPECT_EQ(unit(15), *owned);
+  EXPECT_TRUE(owned->IsOwnedBy(kMe));
+  const UnitWord head = words_.Complete(kMe, 12, 3);
+  EXPECT_EQ(unit(14).kind(), Kind::kMember);
+  EXPECT_TRUE(words_.Free(kMe, 12, head));
+  EXPECT_EQ(unit(14).kind(), Kind::kFree);
+  EXPECT_EQ(unit(15), *owned);
+}
+
+TEST_F(ExtentWordsTest, AUnitThatIsNotReservedByUsIsNotTaken) {
+  EXPECT_FALSE(words_.OwnTailUnit(kMe, 15)) << "free";
+  Set(15, UnitWord().Reserve(kOther, 1));
+  EXPECT_FALSE(words_.OwnTailUnit(kMe, 15)) << "another's";
+  Set(15, UnitWord().Own(kMe));
+  EXPECT_FALSE(words_.OwnTailUnit(kMe, 15)) << "owned before";
 }
 
 TEST_F(ExtentWordsTest, AnybodyMayFinishFreeingAtAnyPoint) {
@@ -192,7 +217,7 @@ TEST_F(ExtentWordsTest, ThreadsThatClaimAndFreeNeverShareAUnit) {
       ExtentWords words(shared());
       for (int round = 0; round < kRounds; ++round) {
         const auto units = static_cast<std::uint32_t>(1 + (round + t) % 5);
-        const auto first = words.Reserve(lease, units);
+        const auto first = Reserve(lease, units);
         if (!first) continue;
         const UnitWord head = words.Complete(lease, *first, units);
         for (std::uint32_t i = 0; i < units; ++i) {

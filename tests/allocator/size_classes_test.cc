@@ -109,7 +109,26 @@ TEST(SizeClassesTest, SmallUnitsGetClassesThatFitIntoThem) {
   }
 }
 
-TEST(SizeClassesTest, ExtentsAreRoundedUpToWholeUnits) {
+TEST(SizeClassesTest, ExtentsAreRoundedUpToGranules) {
+  for (const std::uint32_t per_unit : {4U, 32U}) {
+    const std::uint64_t unit_bytes = per_unit * kGranuleBytes;
+    for (std::uint64_t bytes = unit_bytes; bytes < 4 * unit_bytes;
+         bytes += 4099) {
+      const ExtentSize size = ExtentSize::Of(bytes, per_unit);
+      const std::uint64_t usable = size.granules(per_unit) * kGranuleBytes;
+      ASSERT_GE(usable, bytes);
+      ASSERT_LT(usable - bytes, kGranuleBytes);
+      ASSERT_GE(size.units, 1U);
+      ASSERT_LT(size.tail_granules, per_unit);
+      ASSERT_EQ(size.touched_units(), ExtentUnits(bytes, unit_bytes));
+    }
+    EXPECT_EQ(ExtentSize::Of(unit_bytes, per_unit), (ExtentSize{1, 0}));
+    EXPECT_EQ(ExtentSize::Of(unit_bytes + 1, per_unit), (ExtentSize{1, 1}));
+    EXPECT_EQ(ExtentSize::Of(2 * unit_bytes - 1, per_unit), (ExtentSize{2, 0}));
+  }
+}
+
+TEST(SizeClassesTest, AnyNumberOfBytesTouchesSomeUnits) {
   EXPECT_EQ(ExtentUnits(kUnitBytes, kUnitBytes), 1U);
   EXPECT_EQ(ExtentUnits(kUnitBytes + 1, kUnitBytes), 2U);
   EXPECT_EQ(ExtentUnits(~std::uint64_t{0}, kUnitBytes),
