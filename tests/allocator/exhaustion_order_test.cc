@@ -169,6 +169,8 @@ TEST_F(ExhaustionOrderTest, WhatTheDeadHadTakenOrLeftWithoutAHint) {
     talk.Hear();
   });
   ASSERT_EQ(taker.Hear(), 'r');
+  // A scan of the words so shortly before would be reason not to make another.
+  EXPECT_FALSE(allocator().Alloc(kBytes).ok());
   taker.Kill();
   ExpectRoomFor(20);
 }

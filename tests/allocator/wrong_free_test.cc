@@ -2,6 +2,7 @@
 // nothing; and a payload that is written beyond its end stays among payloads.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include <cstring>
 #include <string>
@@ -136,28 +137,24 @@ TEST_F(WrongFreeTest, AnOverrunReachesTheNextPayloadAndNoMetadata) {
   }
 }
 
-// Behind the last buffer of the region, and before the first, nothing can be
-// touched: whatever else is mapped is further away.
+// Behind the last buffer of the region and before the first lies a page that
+// cannot be touched, and nothing else can be mapped there.
 TEST_F(WrongFreeTest, AnOverrunOfTheRegionEndsInAGuardPage) {
-  std::byte* const begin = region()->data();
-  std::byte* const end = begin + region()->geometry().region_bytes;
-  for (std::byte* const target : {begin - 1, begin - 4096, end, end + 4095}) {
-    Child writer([target](Talk&) {
-      ::signal(SIGSEGV, SIG_DFL);
-      *target = std::byte{1};
-    });
-    const int ended = writer.Wait();
-    EXPECT_TRUE(ended == -SIGSEGV || ended == 1) << ended;
-  }
-  // And so for the metadata, which an underrun of the tables might leave.
+  const Geometry& g = region()->geometry();
+  std::byte* const data = region()->data();
   auto* const meta = region()->meta<std::byte>(0);
-  for (std::byte* const target :
-       {meta - 1, meta + region()->geometry().meta_bytes}) {
-    Child writer([target](Talk&) {
-      ::signal(SIGSEGV, SIG_DFL);
-      *target = std::byte{1};
-    });
-    EXPECT_NE(writer.Wait(), 0);
+  for (std::byte* const page :
+       {data - 4096, data + g.region_bytes, meta - 4096, meta + g.meta_bytes}) {
+    EXPECT_EQ(::mmap(page, 4096, PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+              MAP_FAILED);
+    for (std::byte* const target : {page, page + 4095}) {
+      Child writer([target](Talk&) {
+        ::signal(SIGSEGV, SIG_DFL);
+        *target = std::byte{1};
+      });
+      EXPECT_EQ(writer.Wait(), -SIGSEGV);
+    }
   }
 }
 
