@@ -159,18 +159,23 @@ TEST_F(ExhaustionOrderTest, WhatTheDeadHadTakenOrLeftWithoutAHint) {
     const auto own = Region::Open(region()->options());
     ASSERT_TRUE(own.ok());
     const auto mine = testing::MakeAllocator(*own);
-    for (std::size_t i = 0; i < tickets.size(); ++i) {
-      const auto taken = mine->Take(tickets[i]);
-      ASSERT_TRUE(taken.ok());
-      // As if it were killed between the word and the hint.
-      if (i % 2 == 0) TurnFree(*mine->Locate(*taken));
+    for (const BufferTicket ticket : tickets) {
+      ASSERT_TRUE(mine->Take(ticket).ok());
+    }
+    talk.Say('t');
+    talk.Hear();
+    // As if it were killed between the word and the hint.
+    for (std::size_t i = 0; i < tickets.size(); i += 2) {
+      TurnFree(*mine->Locate(tickets[i].ref()));
     }
     talk.Say('r');
     talk.Hear();
   });
-  ASSERT_EQ(taker.Hear(), 'r');
+  ASSERT_EQ(taker.Hear(), 't');
   // A scan of the words so shortly before would be reason not to make another.
   EXPECT_FALSE(allocator().Alloc(kBytes).ok());
+  taker.Say('g');
+  ASSERT_EQ(taker.Hear(), 'r');
   taker.Kill();
   ExpectRoomFor(20);
 }
