@@ -9,11 +9,11 @@
 //   Alloc   pop from this thread's magazine, one private byte      no shared
 //   Free    one private byte, push to this thread's magazine       line, no RMW
 //   slow    depot -> free maps and hint bytes of our slabs -> a new slab in our
-//           units -> the layer above -> adoption -> a free unit -> whatever
-//           lies about (empty slabs, other magazines, all words) -> kNoMemory
+//           units -> the layer above -> adoption -> a free unit -> the dead ->
+//           whatever lies about (empty slabs, all words) -> kNoMemory
 //
 // START READING AT magazine.h; then buffer_supply.h, slab.h, unit_table.h,
-// extent.h.
+// extent.h; handover.h for what goes from process to process.
 #ifndef ZCB_ALLOCATOR_ALLOCATOR_H_
 #define ZCB_ALLOCATOR_ALLOCATOR_H_
 
@@ -182,6 +182,9 @@ class Allocator {
   Result<BufferRef> Take(BufferTicket ticket);
 
   // --- leaving the process: the layer above sends -------------------------
+  // Before it sends anything it sets uses_client in its process's lease record:
+  // then only processes that have that layer too, and can judge what is in its
+  // rings, reap this one.
   // Takes a live buffer out of circulation: of two threads that try, one wins.
   // kInvalidParam as Free(), and for one that was taken: a copy of it must be
   // sent. The place is of our own unit and trusted.

@@ -84,5 +84,51 @@ TEST_F(HandoverStressTest, EveryTicketIsTakenOnceWithItsBytes) {
   EXPECT_GT(refused_.load(), 0U) << "no ticket was tried twice";
 }
 
+// Two allocators know nothing of each other's private states: here the word
+// alone carries the bytes, there and back, as between processes.
+TEST_F(HandoverStressTest, BetweenTwoAllocatorsTheWordCarriesTheBytes) {
+  constexpr std::uint64_t kRounds = 20'000;
+  const auto taker = testing::MakeAllocator(region());
+  std::atomic<bool> done{false};
+  std::thread taking([&] {
+    while (!done.load(std::memory_order_relaxed)) {
+      for (auto& place : places_) {
+        const std::uint64_t raw = place.exchange(0, std::memory_order_relaxed);
+        if (raw == 0) continue;
+        const auto taken = taker->Take(BufferTicket(raw));
+        ASSERT_TRUE(taken.ok()) << taken.reason();
+        std::uint64_t line = 0;
+        std::memcpy(&line, taker->Pointer(*taken), sizeof line);
+        EXPECT_EQ(line, taken->line());
+        ASSERT_TRUE(taker->Free(*taken).ok());
+      }
+    }
+  });
+  for (std::uint64_t i = 0; i < kRounds; ++i) {
+    const BufferRef ref = MustAlloc(200'000);  // few: each comes back soon
+    const std::uint64_t line = ref.line();
+    std::memcpy(allocator().Pointer(ref), &line, sizeof line);
+    const auto ticket = allocator().Give(ref);
+    ASSERT_TRUE(ticket.ok());
+    std::atomic<std::uint64_t>& place = places_[i % kPlaces];
+    std::uint64_t empty = 0;
+    while (!place.compare_exchange_weak(empty, ticket->raw(),
+                                        std::memory_order_relaxed,
+                                        std::memory_order_relaxed)) {
+      empty = 0;
+      std::this_thread::yield();
+    }
+  }
+  for (auto& place : places_) {
+    while (place.load(std::memory_order_relaxed) != 0) {
+      std::this_thread::yield();
+    }
+  }
+  done = true;
+  taking.join();
+  allocator().Collect();
+  EXPECT_EQ(allocator().Stats().out_buffers, 0U);
+}
+
 }  // namespace
 }  // namespace zcb::alloc
