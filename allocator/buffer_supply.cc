@@ -79,6 +79,10 @@ bool BufferSupply::MakeSlab(std::uint32_t size_class) {
 
 std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
                                       std::span<std::uint32_t> out) {
+  if (units_.NoteTraffic(out.size() * kSizeClasses[size_class].bytes())) {
+    Settle();
+  }
+  // What stays between magazines and depot touches no shared line.
   if (const auto taken = depot_.Take(size_class, out)) return taken;
   Settle();
   if (const auto taken = slabs_.Take(size_class, out, kHintLinesPerRefill)) {
@@ -118,7 +122,6 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     }
     if (const auto count = TakeBatch(size_class, out)) {
       for (std::uint32_t i = 1; i < count; ++i) Store(batch[i], size_class);
-      NoteTraffic(count * kSizeClasses[size_class].bytes());
       return batch[0];
     }
     if (!asked) {
@@ -138,7 +141,8 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
 }
 
 Result<BufferRef> BufferSupply::ObtainExtent(ExtentSize size) {
-  NoteTraffic(size.granules(shared_.granules_per_unit()) * kGranuleBytes);
+  units_.NoteTraffic(size.granules(shared_.granules_per_unit()) *
+                     kGranuleBytes);
   Settle();
   Result<BufferRef> extent = extents_.Alloc(size);
   if (extent) return extent;
@@ -150,6 +154,15 @@ Result<BufferRef> BufferSupply::ObtainExtent(ExtentSize size) {
   extent = extents_.Alloc(size);
   if (!extent) units_.AskOthers();
   return extent;
+}
+
+void BufferSupply::Settle() {
+  if (units_.HearsPressure()) {
+    EmptyDepot();
+    for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
+    units_.ReturnFreeUnits();
+  }
+  units_.Settle();
 }
 
 void BufferSupply::GatherUnits(bool scan_words) {
@@ -185,7 +198,6 @@ void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
       batch[i] = magazine.Pop(cache->lines);
     }
     Absorb(size_class, {batch.data(), count});
-    NoteTraffic(count * kSizeClasses[size_class].bytes());
   }
   magazine.Push(cache->lines, line);
 }
@@ -193,18 +205,10 @@ void BufferSupply::Store(std::uint32_t line, std::uint32_t size_class) {
 void BufferSupply::Absorb(std::uint32_t size_class,
                           std::span<const std::uint32_t> lines) {
   const std::uint32_t kept = depot_.Put(size_class, lines);
+  const bool is_due =
+      units_.NoteTraffic(lines.size() * kSizeClasses[size_class].bytes());
   if (kept < lines.size()) slabs_.Put(size_class, lines.subspan(kept));
-}
-
-void BufferSupply::NoteTraffic(std::uint64_t bytes) {
-  if (units_.NoteTraffic(bytes)) Settle();
-}
-
-void BufferSupply::Settle() {
-  if (!units_.Settle()) return;
-  EmptyDepot();
-  for (std::uint32_t c = 0; c < kExtentClass; ++c) slabs_.DissolveEmpty(c);
-  units_.ReturnFreeUnits();
+  if (is_due || kept < lines.size()) Settle();
 }
 
 void BufferSupply::EmptyCache(ThreadCache& cache) {

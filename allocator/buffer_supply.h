@@ -80,12 +80,11 @@ class BufferSupply {
   // All that lies about. The words are looked at only now and then, unless
   // there is a reason.
   void Gather(ThreadCache* cache, bool scan_words);
+  // Lets go of what others want or nobody needs. Under no lock; see UnitTable.
+  void Settle();
   // Gives back whole units that hide in what we cache and in what nobody has
   // adopted yet.
   void GatherUnits(bool scan_words);
-  // Gives back what is due: under no lock, since it may call the kernel.
-  void NoteTraffic(std::uint64_t bytes);
-  void Settle();
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
   void EmptyCache(ThreadCache& cache);

@@ -48,8 +48,10 @@ UnitTable::UnitTable(const SharedTables& shared, LeaseId lease,
       next_look_units_(kReturnsPerLook) {}
 
 std::uint32_t UnitTable::SpareLimit(std::uint32_t free_units) const {
+  const std::uint64_t most_bytes =
+      options_.SpareBytesIn(shared_.region().geometry().region_bytes);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(
-      options_.spare_bytes / shared_.unit_bytes(), free_units / kFreeShare));
+      most_bytes / shared_.unit_bytes(), free_units / kFreeShare));
 }
 
 std::uint64_t UnitTable::PeriodBytes() const {
@@ -147,32 +149,31 @@ bool UnitTable::NoteTraffic(std::uint64_t bytes) {
   return now >= next_settle_bytes_.load(std::memory_order_relaxed);
 }
 
-bool UnitTable::Settle() {
+bool UnitTable::HearsPressure() {
+  // relaxed: a hint, and what we remember of it
+  const std::uint32_t pressure =
+      shared_.region().pressure().load(std::memory_order_relaxed);
+  return pressure_seen_.load(std::memory_order_relaxed) != pressure &&
+         pressure_seen_.exchange(pressure, std::memory_order_relaxed) !=
+             pressure;
+}
+
+void UnitTable::Settle() {
   // relaxed: private hints; of two threads that see something due, either may
   // do it
   const std::uint64_t now = traffic_bytes_.load(std::memory_order_relaxed);
   next_settle_bytes_.store(now + kTrafficPerSettleBytes,
                            std::memory_order_relaxed);
-  // relaxed: a hint
-  const std::uint32_t pressure =
-      shared_.region().pressure().load(std::memory_order_relaxed);
-  const bool is_asked =
-      pressure != pressure_seen_.load(std::memory_order_relaxed);
-  if (is_asked) {
-    pressure_seen_.store(pressure, std::memory_order_relaxed);
-    ReturnFreeUnits();
-  }
   // relaxed: as above
   if (now >= period_end_bytes_.load(std::memory_order_relaxed)) EndPeriod(now);
-  if (options_.idle_bytes == AllocatorOptions::kKeepAll) return is_asked;
+  if (options_.idle_bytes == AllocatorOptions::kKeepAll) return;
   const std::uint64_t returned = ledger_.returned_units();
   // relaxed: as above
   if (returned < next_look_units_.load(std::memory_order_relaxed)) {
-    return is_asked;
+    return;
   }
   next_look_units_.store(returned + kReturnsPerLook, std::memory_order_relaxed);
   idle_.GiveBackOld(options_.idle_bytes);
-  return is_asked;
 }
 
 void UnitTable::AskOthers() {

@@ -26,10 +26,10 @@ namespace zcb::alloc {
 //
 // Spares: some of the units without a slab stay with the process, or a working
 // set that swings would claim and give back units all the time. As many as
-// AllocatorOptions::spare_bytes says, but never more than a quarter of what is
-// free in the region. Those that were not needed while several times that much
-// memory went through the magazines (no clock is read) go back by halves. And
-// when another process has found no unit, all of them go back at our next
+// AllocatorOptions::SpareBytesIn() says, but never more than a quarter of what
+// is free in the region. Those that were not needed while several times that
+// much memory went through the magazines (no clock is read) go back by halves.
+// And when another process has found no unit, all of them go back at our next
 // visit to the slabs; a stopped process does not, and nobody waits for it.
 //
 // Death: the words name our lease; reapers turn them to Abandoned.
@@ -57,13 +57,15 @@ class UnitTable {
   void Abandon(const ClaimedUnit& unit);
 
   // Tells that `bytes` of buffers went into or out of magazines: the clock by
-  // which spares grow old. True: time for a Settle(). Private.
+  // which spares grow old. Touches nothing shared. True: it is time to
+  // Settle().
   bool NoteTraffic(std::uint64_t bytes);
-  // Gives back what is due; for those who are about to touch shared lines
-  // anyway. Calls the kernel only if idle memory goes back to the system.
-  // Under no lock. True: another process has found no unit; what the caller
-  // keeps besides, it should let go of.
-  bool Settle();
+  // True, once, if a process has found no unit since we last looked: whatever
+  // we only keep is to go back.
+  bool HearsPressure();
+  // Gives back what has grown old: spares to the region, idle memory to the
+  // system (which is the only call to the kernel). Under no lock.
+  void Settle();
   // Nothing was found for us, though others may keep some: asks them.
   void AskOthers();
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "allocator/unit_table.h"
 #include "tests/allocator/allocator_testing.h"
 
 namespace zcb::alloc {
@@ -13,8 +14,156 @@ using testing::Child;
 using testing::Talk;
 using Kind = UnitWord::Kind;
 
-constexpr std::uint32_t kUnits = 64;
-constexpr std::uint64_t kHalfUnit = kUnitBytes / 2;
+// Counts what stands in the unit words.
+class UnitCounts {
+ public:
+  explicit UnitCounts(const SharedTables& shared) : shared_(shared) {}
+  std::uint32_t Of(Kind kind) const {
+    std::uint32_t count = 0;
+    for (std::uint32_t u = 0; u < shared_.unit_count(); ++u) {
+      count += testing::UnitAt(shared_, u).kind() == kind;
+    }
+    return count;
+  }
+  // Grows with every unit that changes hands.
+  std::uint64_t Changes() const {
+    std::uint64_t sum = 0;
+    for (std::uint32_t u = 0; u < shared_.unit_count(); ++u) {
+      sum += testing::UnitAt(shared_, u).epoch();
+    }
+    return sum;
+  }
+
+ private:
+  SharedTables shared_;
+};
+
+// --- spares, without the caches above them ---------------------------------
+
+// The table of one process, in a region of 256 units: 16 spares at most.
+class UnitSparesTest : public testing::AllocatorTest {
+ protected:
+  static constexpr std::uint32_t kUnits = 256;
+
+  UnitSparesTest() : AllocatorTest(kUnits), counts_(shared()) {
+    EndAllocator();
+  }
+  std::unique_ptr<UnitTable> MakeTable(std::uint32_t spares) {
+    AllocatorOptions options;
+    options.spare_bytes = spares * kUnitBytes;
+    return std::make_unique<UnitTable>(shared(), region()->lease(), options);
+  }
+  // So many slabs of a whole unit each.
+  static std::vector<std::uint32_t> Take(UnitTable& table,
+                                         std::uint32_t count) {
+    const SizeClass& cut = kSizeClasses[kFirstSmallUnitClass - 1];
+    EXPECT_EQ(cut.granules, kGranulesPerUnit);
+    std::vector<std::uint32_t> slabs;
+    while (slabs.size() < count) {
+      if (const auto first = table.TakeGranules(cut)) {
+        slabs.push_back(*first);
+        continue;
+      }
+      const auto unit = table.Claim(UnitTable::Want::kAny);
+      if (!unit) break;
+      table.Insert(*unit, GranuleMap::AllFree(kGranulesPerUnit));
+    }
+    EXPECT_EQ(slabs.size(), count);
+    return slabs;
+  }
+  static void Give(UnitTable& table, const std::vector<std::uint32_t>& slabs) {
+    for (const std::uint32_t first : slabs) {
+      table.GiveGranules(first, kGranulesPerUnit);
+    }
+  }
+  // Up and down again, as the layers above would tell of it.
+  static void Swing(UnitTable& table, std::uint32_t units) {
+    const std::vector<std::uint32_t> slabs = Take(table, units);
+    if (table.NoteTraffic(units * kUnitBytes)) table.Settle();
+    Give(table, slabs);
+    if (table.NoteTraffic(units * kUnitBytes)) table.Settle();
+  }
+  // All but so many of the free units are somebody else's.
+  void LeaveFree(std::uint32_t free) {
+    for (std::uint32_t u = kUnits; u-- > 0 && counts_.Of(Kind::kFree) > free;) {
+      if (unit(u).kind() != Kind::kFree) continue;
+      shared().unit(u).store(unit(u).Reserve({9, 9}, 1).raw());
+    }
+  }
+
+  UnitCounts counts_;
+};
+
+TEST_F(UnitSparesTest, ASwingWithinTheSparesChangesNoUnit) {
+  const auto table = MakeTable(12);
+  Swing(*table, 12);
+  const std::uint64_t before = counts_.Changes();
+  for (int i = 0; i < 200; ++i) Swing(*table, 12);
+  EXPECT_EQ(counts_.Changes(), before);
+}
+
+TEST_F(UnitSparesTest, NoMoreThanTheSparesAreKept) {
+  for (const std::uint32_t spares : {0U, 1U, 5U, 16U}) {
+    const auto table = MakeTable(spares);
+    Give(*table, Take(*table, 20));
+    EXPECT_EQ(table->owned_count(), spares);
+    EXPECT_EQ(counts_.Of(Kind::kOwned), spares);
+    EXPECT_EQ(table->ledger().held_units(), spares);
+    table->LeaveAll();
+  }
+}
+
+TEST_F(UnitSparesTest, NeverMoreThanASixteenthOfTheRegion) {
+  const auto table = MakeTable(kUnits);
+  Give(*table, Take(*table, 20));
+  EXPECT_EQ(table->owned_count(), kUnits / 16);
+}
+
+TEST_F(UnitSparesTest, MostOfWhatIsFreeStaysWithTheRegion) {
+  LeaveFree(40);
+  const auto first = MakeTable(16);
+  Give(*first, Take(*first, 20));
+  EXPECT_EQ(first->owned_count(), 10U) << "a quarter of 40";
+  const auto second = MakeTable(16);
+  Give(*second, Take(*second, 20));
+  EXPECT_EQ(second->owned_count(), 7U) << "a quarter of 30";
+}
+
+TEST_F(UnitSparesTest, WhatIsTooMuchByNowGoesBackInTime) {
+  const auto table = MakeTable(16);
+  Give(*table, Take(*table, 20));
+  ASSERT_EQ(table->owned_count(), 16U);
+  LeaveFree(4);
+  // A quarter of 4 + 16.
+  for (int i = 0; i < 100; ++i) Swing(*table, 3);
+  EXPECT_LE(table->owned_count(), 5U);
+}
+
+TEST_F(UnitSparesTest, SparesThatAreNotNeededGoBackInTime) {
+  const auto table = MakeTable(16);
+  Give(*table, Take(*table, 20));
+  ASSERT_EQ(table->owned_count(), 16U);
+  // A period is 16 x 8 units of traffic; a swing of four has eight of it.
+  const auto swing_for_a_period = [&] {
+    for (int i = 0; i < 16; ++i) Swing(*table, 4);
+  };
+  swing_for_a_period();
+  EXPECT_GT(table->owned_count(), 4U) << "by halves, not all at once";
+  for (int i = 0; i < 8; ++i) swing_for_a_period();
+  EXPECT_EQ(table->owned_count(), 4U) << "what it needs stays";
+}
+
+TEST_F(UnitSparesTest, PressureIsHeardOnce) {
+  const auto table = MakeTable(16);
+  EXPECT_FALSE(table->HearsPressure());
+  const auto other = MakeTable(16);
+  other->AskOthers();
+  other->AskOthers();
+  EXPECT_TRUE(table->HearsPressure());
+  EXPECT_FALSE(table->HearsPressure());
+}
+
+// --- whole processes -------------------------------------------------------
 
 std::unique_ptr<Allocator> MakeWith(std::shared_ptr<Region> region,
                                     const AllocatorOptions& options) {
@@ -25,24 +174,17 @@ std::unique_ptr<Allocator> MakeWith(std::shared_ptr<Region> region,
 
 class UnitPolicyTest : public testing::AllocatorTest {
  protected:
-  UnitPolicyTest() : AllocatorTest(kUnits) { EndAllocator(); }
+  static constexpr std::uint32_t kUnits = 64;
+  static constexpr std::uint64_t kHalfUnit = kUnitBytes / 2;
 
-  std::uint32_t Count(Kind kind) const {
-    std::uint32_t count = 0;
-    for (std::uint32_t u = 0; u < kUnits; ++u) count += unit(u).kind() == kind;
-    return count;
+  UnitPolicyTest() : AllocatorTest(kUnits), counts_(shared()) {
+    EndAllocator();
   }
-  // Grows with every unit that changes hands.
-  std::uint64_t Changes() const {
-    std::uint64_t sum = 0;
-    for (std::uint32_t u = 0; u < kUnits; ++u) sum += unit(u).epoch();
-    return sum;
-  }
-  static std::vector<BufferRef> Take(Allocator& from, std::uint32_t count,
-                                     std::uint64_t bytes = kHalfUnit) {
+  std::uint32_t Count(Kind kind) const { return counts_.Of(kind); }
+  static std::vector<BufferRef> Take(Allocator& from, std::uint32_t count) {
     std::vector<BufferRef> all;
     for (std::uint32_t i = 0; i < count; ++i) {
-      const auto ref = from.Alloc(bytes);
+      const auto ref = from.Alloc(kHalfUnit);
       EXPECT_TRUE(ref.ok()) << ref.reason();
       if (ref) all.push_back(*ref);
     }
@@ -51,70 +193,9 @@ class UnitPolicyTest : public testing::AllocatorTest {
   static void Give(Allocator& to, const std::vector<BufferRef>& all) {
     for (const BufferRef ref : all) EXPECT_TRUE(to.Free(ref).ok());
   }
+
+  UnitCounts counts_;
 };
-
-TEST_F(UnitPolicyTest, ASwingWithinTheSparesChangesNoUnit) {
-  AllocatorOptions options;
-  options.spare_bytes = 12 * kUnitBytes;
-  const auto mine = MakeWith(region(), options);
-  Give(*mine, Take(*mine, 20));
-  const std::uint64_t before = Changes();
-  // Far longer than it takes spares to grow old.
-  for (int i = 0; i < 300; ++i) Give(*mine, Take(*mine, 20));
-  EXPECT_EQ(Changes(), before);
-}
-
-TEST_F(UnitPolicyTest, WithoutSparesEveryEmptyUnitGoesBackAtOnce) {
-  AllocatorOptions options;
-  options.spare_bytes = 0;
-  const auto mine = MakeWith(region(), options);
-  Give(*mine, Take(*mine, 20));
-  // Magazine and depot hold the last few runs.
-  EXPECT_LE(Count(Kind::kOwned), 8U);
-  const std::uint64_t before = Changes();
-  Give(*mine, Take(*mine, 20));
-  EXPECT_GT(Changes(), before);
-}
-
-TEST_F(UnitPolicyTest, NoMoreThanTheSparesAreKept) {
-  AllocatorOptions options;
-  options.spare_bytes = 5 * kUnitBytes;
-  const auto mine = MakeWith(region(), options);
-  const auto with_spares = [&] {
-    Give(*mine, Take(*mine, 60));
-    return Count(Kind::kOwned);
-  }();
-  options.spare_bytes = 0;
-  mine->Trim(AllocatorOptions::kKeepAll).ok();
-  const auto other = MakeWith(region(), options);
-  Give(*other, Take(*other, 60));
-  EXPECT_EQ(with_spares, Count(Kind::kOwned) + 5);
-}
-
-TEST_F(UnitPolicyTest, MostOfWhatIsFreeStaysWithTheRegion) {
-  AllocatorOptions options;
-  options.spare_bytes = kUnits * kUnitBytes;
-  std::vector<std::unique_ptr<Allocator>> all;
-  for (int i = 0; i < 4; ++i) {
-    all.push_back(MakeWith(region(), options));
-    const std::uint32_t free = Count(Kind::kFree);
-    Give(*all.back(), Take(*all.back(), free));
-    EXPECT_GE(Count(Kind::kFree) + 8, free * 3 / 4) << i;
-  }
-}
-
-TEST_F(UnitPolicyTest, SparesThatAreNotNeededGoBackInTime) {
-  AllocatorOptions options;
-  options.spare_bytes = 16 * kUnitBytes;
-  const auto mine = MakeWith(region(), options);
-  Give(*mine, Take(*mine, 60));
-  ASSERT_GE(Count(Kind::kOwned), 16U);
-  // A small working set from now on: a swing of four units.
-  for (int i = 0; i < 2000 && Count(Kind::kOwned) > 10; ++i) {
-    Give(*mine, Take(*mine, 8));
-  }
-  EXPECT_LE(Count(Kind::kOwned), 10U);
-}
 
 TEST_F(UnitPolicyTest, WholeUnitsStayFreeUnderAMixedLoad) {
   const auto mine = MakeWith(region(), {});
@@ -151,17 +232,15 @@ TEST_F(UnitPolicyTest, WholeUnitsStayFreeUnderAMixedLoad) {
 
 // --- two processes ---------------------------------------------------------
 
-class UnitPressureTest : public UnitPolicyTest {};
+using UnitPressureTest = UnitPolicyTest;
 
-TEST_F(UnitPressureTest, ALivingProcessHandsOutItsSparesWhenAnotherIsShort) {
+// Spares and depot keep four units each, the magazine a few more.
+TEST_F(UnitPressureTest, ALivingProcessHandsOutWhatItKeepsWhenAnotherIsShort) {
   const RegionOptions region_options = region()->options();
   Child other([&](Talk& talk) {
     const auto own = Region::Open(region_options);
     ASSERT_TRUE(own.ok());
-    AllocatorOptions options;
-    options.spare_bytes = 16 * kUnitBytes;
-    const auto theirs = MakeWith(*own, options);
-    const BufferRef kept = *theirs->Alloc(100);
+    const auto theirs = MakeWith(*own, {});
     Give(*theirs, Take(*theirs, 80));
     talk.Say('s');
     talk.Hear();
@@ -169,7 +248,6 @@ TEST_F(UnitPressureTest, ALivingProcessHandsOutItsSparesWhenAnotherIsShort) {
     const BufferRef one = *theirs->Alloc(5000);
     talk.Say('v');
     talk.Hear();
-    EXPECT_TRUE(theirs->Free(kept).ok());
     EXPECT_TRUE(theirs->Free(one).ok());
   });
   ASSERT_EQ(other.Hear(), 's');
@@ -177,13 +255,11 @@ TEST_F(UnitPressureTest, ALivingProcessHandsOutItsSparesWhenAnotherIsShort) {
   std::vector<BufferRef> all;
   while (const auto ref = mine->Alloc(kHalfUnit)) all.push_back(*ref);
   EXPECT_EQ(Count(Kind::kFree), 0U);
-  const std::uint32_t theirs_before = Count(Kind::kOwned);
-  EXPECT_EQ(theirs_before, kUnits);
   EXPECT_FALSE(mine->Alloc(kHalfUnit).ok()) << "it has not heard us yet";
   other.Say('g');
   ASSERT_EQ(other.Hear(), 'v');
-  EXPECT_GE(Count(Kind::kFree), 14U);
-  for (int i = 0; i < 28; ++i) {
+  EXPECT_GE(Count(Kind::kFree), 7U);
+  for (int i = 0; i < 14; ++i) {
     const auto ref = mine->Alloc(kHalfUnit);
     ASSERT_TRUE(ref.ok()) << i << ": " << ref.reason();
     all.push_back(*ref);
@@ -193,7 +269,7 @@ TEST_F(UnitPressureTest, ALivingProcessHandsOutItsSparesWhenAnotherIsShort) {
   EXPECT_EQ(other.Wait(), 0);
 }
 
-TEST_F(UnitPressureTest, AStoppedProcessKeepsItsSparesAndNobodyWaits) {
+TEST_F(UnitPressureTest, AProcessThatDoesNothingKeepsThemAndNobodyWaits) {
   const RegionOptions region_options = region()->options();
   Child other([&](Talk& talk) {
     const auto own = Region::Open(region_options);
@@ -216,18 +292,13 @@ TEST_F(UnitPressureTest, AStoppedProcessKeepsItsSparesAndNobodyWaits) {
 }
 
 TEST_F(UnitPressureTest, AnExtentThatFindsNoRoomAsksTheOthersToo) {
-  AllocatorOptions options;
-  options.spare_bytes = 16 * kUnitBytes;
-  const auto theirs = MakeWith(region(), options);
+  const auto theirs = MakeWith(region(), {});
   Give(*theirs, Take(*theirs, 80));
   const auto mine = MakeWith(region(), {});
-  // A whole region less what magazines hold: not while there are spares.
-  const std::uint64_t bytes = (kUnits - 10) * kUnitBytes;
-  ASSERT_EQ(mine->Alloc(bytes).status(), Status::kNoMemory);
+  ASSERT_EQ(mine->Alloc(kUnits * kUnitBytes).status(), Status::kNoMemory);
+  const std::uint32_t before = Count(Kind::kOwned);
   EXPECT_TRUE(theirs->Alloc(5000).ok());
-  const auto extent = mine->Alloc(bytes / 2);
-  ASSERT_TRUE(extent.ok()) << extent.reason();
-  EXPECT_TRUE(mine->Free(*extent).ok());
+  EXPECT_LE(Count(Kind::kOwned) + 7, before);
 }
 
 // --- quota -----------------------------------------------------------------
