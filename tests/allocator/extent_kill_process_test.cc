@@ -59,13 +59,29 @@ class ExtentKillTest : public testing::AllocatorTest {
     allocator().ReapUnits(dead, &Mailbox::Holds, &box_);
     region()->FreeDeadLease(dead);
   }
+  // While extents are out, nothing that can be had overlaps them; when they are
+  // back, everything can be had, once.
   void Audit(std::uint64_t instructions) {
-    for (std::uint32_t i = 0; i < 4; ++i) {
-      Mailbox::Receive(box_, allocator(), i);
-    }
-    const std::vector<BufferRef> all = AllocAll(kSmallBytes);
+    std::vector<BufferRef> all = AllocAll(kSmallBytes);
     std::set<std::uint32_t> lines;
     for (const BufferRef ref : all) lines.insert(ref.line());
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      const std::uint64_t value = box_.slot(i).load();
+      if (value == 0) continue;
+      const BufferRef out(static_cast<std::uint32_t>(value) - 1);
+      const auto place = allocator().Locate(out);
+      if (place && !Load(*place).is_free()) {
+        const auto above = lines.lower_bound(out.line());
+        ASSERT_TRUE(above == lines.end() ||
+                    *above - out.line() >= place->usable_bytes / kLineBytes)
+            << "after " << instructions << " instructions";
+      }
+      Mailbox::Receive(box_, allocator(), i);
+    }
+    for (const BufferRef ref : AllocAll(kSmallBytes)) {
+      all.push_back(ref);
+      lines.insert(ref.line());
+    }
     ASSERT_EQ(lines.size(), all.size()) << "one twice";
     ASSERT_EQ(all.size(), kTotalGranules * kGranuleBytes / kSmallBytes)
         << "after " << instructions << " instructions";
