@@ -1,0 +1,306 @@
+/*
+ * The allocator's C interface: buffers in memory that processes share.
+ *
+ * Any process that has opened the same region allocates, fills, and passes
+ * buffers on; any other frees them; any of them may be killed at any
+ * instruction. No daemon, and no lock between processes.
+ *
+ * For every call, unless it says otherwise:
+ *   Errors:   a zcb_status that is not ZCB_OK; outputs are written on ZCB_OK
+ *             only; zcb_last_reason() says why in words. A caller's mistake is
+ *             ZCB_INVALID_PARAM and changes nothing: a NULL argument, a pointer
+ *             that is none of ours. ZCB_BAD_HANDLE: the allocator was opened
+ *             before fork(2), by the parent; a child opens one of its own.
+ *   Threads:  any thread, any number at a time; zcb_allocator_close() after
+ *             the last of them.
+ *   Signals:  not from signal handlers.
+ *   Progress: never waits for another process, running, stopped or dead.
+ *   Death:    a process killed inside a call leaves nothing that others wait
+ *             for, nothing lost and nothing twice. What it had not given away
+ *             goes back to the region.
+ *   Output:   nothing is ever printed, and nobody's handlers are touched.
+ *   ABI:      a struct begins with its size: set it to sizeof the struct. A
+ *             later library may know more fields than the program, or fewer.
+ *
+ * The numbers of zcb_status are those of Corosync's cs_error_t: ZCB_OK is 1.
+ * Compare with ZCB_OK, never with zero.
+ */
+#ifndef ZCB_ALLOCATOR_ZCB_ALLOCATOR_H_
+#define ZCB_ALLOCATOR_ZCB_ALLOCATOR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+typedef enum {
+  ZCB_OK = 1,
+  /** The region is damaged, or the kernel refused without a better name. */
+  ZCB_LIBRARY = 2,
+  /** The region was made by another layout version of zcb. */
+  ZCB_VERSION = 3,
+  /** Another process is just making or removing the region. */
+  ZCB_TRY_AGAIN = 6,
+  ZCB_INVALID_PARAM = 7,
+  /** The region, the quota or the file system is full: free something. */
+  ZCB_NO_MEMORY = 8,
+  /** Inherited over fork(2), or not open. */
+  ZCB_BAD_HANDLE = 9,
+  /** A foreign owner, a wrong mode, or no permission. */
+  ZCB_ACCESS = 11,
+  ZCB_NOT_EXIST = 12,
+  ZCB_NAME_TOO_LONG = 13,
+  ZCB_EXIST = 14,
+  /** A table of fixed size is full (processes, descriptors, locks). */
+  ZCB_NO_RESOURCES = 18,
+  ZCB_NOT_SUPPORTED = 19,
+  /** More than the region could ever hold. */
+  ZCB_TOO_BIG = 26
+} zcb_status;
+
+/** One process's allocator in one region. */
+typedef struct zcb_allocator zcb_allocator;
+
+/**
+ * A buffer's place in the region, the same number in every process; what one
+ * stores in shared memory and sends through queues instead of a pointer. Never
+ * 0. It is a name and not a claim: it keeps nothing alive.
+ */
+typedef uint64_t zcb_ref;
+
+/* --- opening ------------------------------------------------------------- */
+
+enum { ZCB_PAGES_AUTO = 1, ZCB_PAGES_HUGE = 2, ZCB_PAGES_SMALL = 3 };
+enum { ZCB_YES = 1, ZCB_NO = 2 };
+
+/** In a field of bytes: none at all; for quota_bytes: no limit. */
+#define ZCB_NONE UINT64_MAX
+/** In idle_bytes: keep all. */
+#define ZCB_ALL (UINT64_MAX - 1)
+
+#define ZCB_NUMA_NODE(number) ((number) + 1)
+#define ZCB_NUMA_NONE (-1)
+#define ZCB_NUMA_LOCAL (-2)
+
+/**
+ * What to open, and how to use it. A field that is 0 or NULL: as the variable
+ * says that is named beside it, else the default; so start from
+ * struct zcb_options options = {sizeof options};
+ */
+struct zcb_options {
+  /** sizeof(struct zcb_options) of the caller. */
+  size_t size;
+  /** The region: NAME, or NAME@GROUP to share it with a Unix group. ZCB_REGION,
+   *  else "allocator". ("default" is the region of the process groups.) */
+  const char* name;
+  /** Where regions lie: an absolute path. ZCB_DIR, else /dev/shm. */
+  const char* directory;
+
+  /* What shapes the region; counts for the process that creates it. */
+
+  /** 4 MiB to 128 GiB; address space, not memory. ZCB_REGION_BYTES, else 1 GiB.
+   */
+  uint64_t region_bytes;
+  /** Backed by memory at once. Default: 8 MiB, at most an eighth. */
+  uint64_t prefault_bytes;
+  /** A hugetlbfs mount for the payload. ZCB_PAGES=...:MOUNT, else none. */
+  const char* hugetlbfs_mount;
+  /** ZCB_PAGES_AUTO: the best there are; HUGE: or fail; SMALL: 4 KiB.
+   *  ZCB_PAGES. */
+  uint32_t pages;
+  /** What a process owns at a time: 2 MiB or 256 KiB. Default: by size. */
+  uint32_t unit_bytes;
+  /** Processes at a time, up to 4096. Default: 1024. */
+  uint32_t process_count;
+  /** ZCB_YES: the files stay when the last process closes. ZCB_KEEP, else no.
+   */
+  uint32_t keep;
+
+  /* How this process uses it. */
+
+  /** The most memory that this process may own. ZCB_QUOTA_BYTES, else none. */
+  uint64_t quota_bytes;
+  /** Empty memory that stays with this process. ZCB_SPARE_BYTES, else 32 MiB.
+   */
+  uint64_t spare_bytes;
+  /** Free memory of the region beyond this is given back to the system by
+   *  whoever frees it. ZCB_IDLE_BYTES, else ZCB_ALL. */
+  uint64_t idle_bytes;
+  /** ZCB_YES: freed buffers are filled with 0xdd. ZCB_POISON, else no. */
+  uint32_t poison;
+  /** Where memory shall lie: ZCB_NUMA_NODE(n), ZCB_NUMA_LOCAL, ZCB_NUMA_NONE.
+   *  ZCB_NUMA, else anywhere. */
+  int32_t numa;
+};
+
+/**
+ * Attaches to a region, or creates it. A process has one allocator per region:
+ * opening it again gives the same pointer (the first options count), and each
+ * success wants one zcb_allocator_close().
+ *
+ * @param options    NULL: all from the environment.
+ * @param allocator  written on ZCB_OK.
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  a field or a variable out of range, or no such
+ *                            directory or group.
+ * @return ZCB_NAME_TOO_LONG  a name over 64 bytes, a path over 3072.
+ * @return ZCB_ACCESS         foreign or world-writable files; no permission.
+ * @return ZCB_EXIST          the region belongs to something else, such as the
+ *                            process groups: choose another name.
+ * @return ZCB_VERSION        made by another layout version.
+ * @return ZCB_LIBRARY        not a region, truncated, or damaged.
+ * @return ZCB_NO_MEMORY      the file system cannot hold the least region.
+ * @return ZCB_NO_RESOURCES   too many processes; no descriptor, no lock.
+ * @return ZCB_NOT_SUPPORTED  huge pages were demanded and there are none; or a
+ *                            kernel without what is needed.
+ * @return ZCB_TRY_AGAIN      others were making or removing it, for too long.
+ *
+ * Blocks in the kernel perhaps, but never on a peer. Do not open one region
+ * through two copies of this library in one process: each would take the
+ * other's file locks away.
+ */
+zcb_status zcb_allocator_open(const struct zcb_options* options,
+                              zcb_allocator** allocator);
+
+/**
+ * Lets go of the allocator; the last of its openers detaches. Then every
+ * pointer into the region is void, buffers that were not freed go back to the
+ * region by themselves, and the last process to detach removes the files. A
+ * process that ends without this call is treated like one that was killed.
+ *
+ * @return ZCB_OK
+ * @return ZCB_BAD_HANDLE  not an open allocator of this process.
+ *
+ * Threads: no other thread may be using it, or use it afterwards.
+ */
+zcb_status zcb_allocator_close(zcb_allocator* allocator);
+
+/* --- buffers ------------------------------------------------------------- */
+
+/**
+ * A buffer of at least `bytes` (0 counts as 1), aligned to 64 bytes. What it
+ * holds is whatever the last user left.
+ *
+ * @param buffer  written on ZCB_OK.
+ * @return ZCB_OK
+ * @return ZCB_NO_MEMORY  not now: the region, the quota or the file system is
+ *                        full.
+ * @return ZCB_TOO_BIG    more than the region could ever hold.
+ *
+ * Progress: usually no atomic read-modify-write, no lock, no system call;
+ *           now and then a short lock of this process.
+ * Death:    the buffer goes back to the region.
+ */
+zcb_status zcb_alloc(zcb_allocator* allocator, size_t bytes, void** buffer);
+
+/**
+ * Gives a buffer back: one of zcb_alloc().
+ *
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  not a live buffer of this process: outside the
+ *                            region, misaligned, inside a buffer, free already,
+ *                            or not this process's; the reason says which.
+ * Progress: as zcb_alloc().
+ */
+zcb_status zcb_free(zcb_allocator* allocator, void* buffer);
+
+/**
+ * How many bytes the buffer has that starts there, whosever it is: at least as
+ * many as were asked for. 0: no buffer starts there.
+ */
+size_t zcb_usable_size(zcb_allocator* allocator, const void* buffer);
+
+/* --- passing on ---------------------------------------------------------- */
+
+/**
+ * A buffer's reference, to be sent or stored instead of the pointer.
+ * @param buffer  the start of a buffer, whosever it is.
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  no buffer starts there.
+ * Progress: wait-free, no system call.
+ */
+zcb_status zcb_ref_of(zcb_allocator* allocator, const void* buffer,
+                      zcb_ref* ref);
+
+/**
+ * Where the referenced buffer lies in this process. The reference may come from
+ * anywhere: what this gives is the start of some buffer of the region, or an
+ * error. Whether the buffer is still the one that was meant is between the
+ * program and whoever owns it.
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  no buffer starts there, or of another region.
+ * Progress: wait-free, no system call.
+ */
+zcb_status zcb_ptr_of(zcb_allocator* allocator, zcb_ref ref, void** buffer);
+
+/* --- care ---------------------------------------------------------------- */
+
+/**
+ * Takes back what other processes have freed of this one's memory. Calls that
+ * need memory do it by themselves; this is for programs about to measure.
+ * @return ZCB_OK
+ */
+zcb_status zcb_collect(zcb_allocator* allocator);
+
+struct zcb_allocator_stats {
+  /** In: sizeof the caller's struct; out: bytes filled in. */
+  size_t size;
+  /** Buffers of this process: handed out, not freed and not given away. */
+  uint64_t live_buffers;
+  /** Free ones that its threads keep at hand. */
+  uint64_t cached_buffers;
+  /** Lying in its memory, but given away. */
+  uint64_t out_buffers;
+  /** Memory it owns for buffers up to 1 MiB, and for larger ones. */
+  uint64_t owned_bytes;
+  uint64_t extent_bytes;
+  /** The region: its size, and how much of that is backed by memory. */
+  uint64_t region_bytes;
+  uint64_t committed_bytes;
+  /** Of these, bytes that this process sees through huge pages. */
+  uint64_t huge_bytes;
+  /** Bytes of the best page found, and in words; a constant string. */
+  uint64_t page_bytes;
+  const char* page_kind;
+  /** What a process owns at a time. */
+  uint64_t unit_bytes;
+  /** Processes attached, the dead that nobody has noticed included. */
+  uint64_t processes;
+};
+
+/**
+ * Fills in a report; a slow call. Exact while no other thread of this process
+ * is in a call.
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  a size too small for a single number.
+ */
+zcb_status zcb_stats(zcb_allocator* allocator,
+                     struct zcb_allocator_stats* stats);
+
+/* --- words --------------------------------------------------------------- */
+
+/** What a status means, in a few words; a constant string, never NULL. */
+const char* zcb_status_text(zcb_status status);
+
+/**
+ * Why the last call of this thread that failed did so; "" if none has. A
+ * constant string: it stays valid, in any thread.
+ */
+const char* zcb_last_reason(void);
+
+/** This library's version, "MAJOR.MINOR.PATCH"; a constant string. */
+const char* zcb_version(void);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ZCB_ALLOCATOR_ZCB_ALLOCATOR_H_ */
