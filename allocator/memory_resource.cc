@@ -1,0 +1,31 @@
+#include "allocator/memory_resource.h"
+
+#include <new>
+
+#include "allocator/abi.h"
+#include "allocator/buffer_ref.h"
+#include "allocator/status.h"
+
+namespace zcb::alloc {
+
+void* RegionResource::do_allocate(std::size_t bytes, std::size_t alignment) {
+  if (alignment > kLineBytes) throw std::bad_alloc();
+  const Result<BufferRef> ref = allocator_->Alloc(bytes);
+  if (!ref) throw std::bad_alloc();
+  return allocator_->Pointer(*ref);
+}
+
+void RegionResource::do_deallocate(void* pointer, std::size_t, std::size_t) {
+  const Result<BufferRef> ref = allocator_->CheckPointer(pointer);
+  // A container that gives back what it never got is broken beyond our help;
+  // the allocator is not: it refuses.
+  if (ref) static_cast<void>(allocator_->Free(*ref).ok());
+}
+
+bool RegionResource::do_is_equal(
+    const std::pmr::memory_resource& other) const noexcept {
+  const auto* const theirs = dynamic_cast<const RegionResource*>(&other);
+  return theirs != nullptr && theirs->allocator_ == allocator_;
+}
+
+}  // namespace zcb::alloc
