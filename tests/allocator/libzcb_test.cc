@@ -1,0 +1,193 @@
+// The shared library as a file: what it is called, needs and exports; and that
+// it can be opened at run time, and closed.
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "allocator/zcb_allocator.h"
+#include "tests/support/child_process.h"
+#include "tests/support/temp_directory.h"
+
+namespace zcb::alloc {
+namespace {
+
+using zcb::testing::ChildProcess;
+using zcb::testing::TempDirectory;
+
+// Where Bazel puts it below the test's working directory, or as told.
+std::string LibraryPath() {
+  const char* const told = std::getenv("ZCB_TEST_LIBRARY_DIR");
+  return std::string(told != nullptr ? told : "allocator") + "/libzcb.so.0";
+}
+
+std::string OutputOf(const std::string& command) {
+  std::string output;
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return output;
+  char part[4096];
+  while (const std::size_t got = std::fread(part, 1, sizeof(part), pipe)) {
+    output.append(part, got);
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return output;
+}
+
+const char* const kFunctions[] = {
+    "zcb_alloc", "zcb_allocator_close", "zcb_allocator_open", "zcb_collect",
+    "zcb_free",  "zcb_last_reason",     "zcb_ptr_of",         "zcb_ref_of",
+    "zcb_stats", "zcb_status_text",     "zcb_usable_size",    "zcb_version",
+};
+
+TEST(LibzcbTest, ItNeedsNothingButTheCLibrary) {
+  std::istringstream lines(OutputOf("readelf -Wd " + LibraryPath()));
+  std::string soname;
+  for (std::string line; std::getline(lines, line);) {
+    const auto open = line.find('[');
+    const std::string name =
+        open == std::string::npos
+            ? ""
+            : line.substr(open + 1, line.find(']') - open - 1);
+    if (line.find("(NEEDED)") != std::string::npos) {
+      EXPECT_TRUE(name == "libc.so.6" || name.rfind("ld-linux", 0) == 0)
+          << name;
+    }
+    if (line.find("(SONAME)") != std::string::npos) soname = name;
+    for (const char* unwanted : {"(TEXTREL)", "(RUNPATH)", "(RPATH)"}) {
+      EXPECT_EQ(line.find(unwanted), std::string::npos) << line;
+    }
+  }
+  EXPECT_EQ(soname, "libzcb.so.0");
+}
+
+TEST(LibzcbTest, ItExportsExactlyTheFunctionsOfTheHeader) {
+  std::istringstream lines(
+      OutputOf("nm -D --defined-only --with-symbol-versions " + LibraryPath()));
+  std::set<std::string> exported;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string address;
+    std::string kind;
+    std::string name;
+    words >> address >> kind >> name;
+    // The versions themselves; and local symbols, which nobody can bind to.
+    if (kind == "A" || kind == "b" || kind == "d") continue;
+    EXPECT_EQ(kind, "T") << name;
+    exported.insert(name);
+  }
+  std::set<std::string> expected;
+  for (const char* name : kFunctions) {
+    expected.insert(std::string(name) + "@@ZCB_1.0");
+  }
+  EXPECT_EQ(exported, expected);
+}
+
+TEST(LibzcbTest, ItsThreadLocalMemoryFitsWhatDlopenHasLeft) {
+  std::istringstream lines(OutputOf("readelf -Wl " + LibraryPath()));
+  std::uint64_t tls_bytes = 0;
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string type;
+    std::string skipped;
+    std::string memory_bytes;
+    words >> type >> skipped >> skipped >> skipped >> skipped >> memory_bytes;
+    if (type == "TLS") tls_bytes = std::stoull(memory_bytes, nullptr, 16);
+    if (type == "GNU_STACK") {
+      EXPECT_EQ(line.find("RWE"), std::string::npos);
+    }
+  }
+  EXPECT_GT(tls_bytes, 0U);
+  EXPECT_LE(tls_bytes, 64U);
+}
+
+// The functions, from the library opened at run time.
+struct Library {
+  void* handle = nullptr;
+  decltype(&zcb_allocator_open) open = nullptr;
+  decltype(&zcb_allocator_close) close = nullptr;
+  decltype(&zcb_alloc) alloc = nullptr;
+  decltype(&zcb_free) free = nullptr;
+
+  bool Open() {
+    handle = dlopen(LibraryPath().c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) return false;
+    Get("zcb_allocator_open", &open);
+    Get("zcb_allocator_close", &close);
+    Get("zcb_alloc", &alloc);
+    Get("zcb_free", &free);
+    return true;
+  }
+  template <typename Function>
+  void Get(const char* name, Function* function) {
+    *function = reinterpret_cast<Function>(dlsym(handle, name));
+    EXPECT_NE(*function, nullptr) << name;
+  }
+};
+
+TEST(LibzcbTest, OpenedUsedAndClosedWithThreadsThatGoOn) {
+  const TempDirectory directory;
+  setenv("ZCB_DIR", directory.path().c_str(), 1);
+  std::vector<std::thread> threads;
+  std::atomic<int> started{0};
+  std::atomic<bool> end{false};
+  for (int round = 0; round < 5; ++round) {
+    Library library;
+    ASSERT_TRUE(library.Open()) << dlerror();
+    zcb_allocator* allocator = nullptr;
+    ASSERT_EQ(library.open(nullptr, &allocator), ZCB_OK);
+    // Has magazines, and ends long after the library was closed.
+    threads.emplace_back([&started, &end, library, allocator] {
+      for (int i = 0; i < 1000; ++i) {
+        void* buffer = nullptr;
+        EXPECT_EQ(library.alloc(allocator, 500, &buffer), ZCB_OK);
+        if (i % 2 == 0) {
+          EXPECT_EQ(library.free(allocator, buffer), ZCB_OK);
+        }
+      }
+      ++started;
+      while (!end) std::this_thread::yield();
+    });
+    while (started != round + 1) std::this_thread::yield();
+    EXPECT_EQ(library.close(allocator), ZCB_OK);
+    EXPECT_EQ(dlclose(library.handle), 0);
+    EXPECT_EQ(directory.CountFiles(), 0U);
+  }
+  end = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(LibzcbTest, AProcessThatEndsWithoutClosingEndsCleanly) {
+  const TempDirectory directory;
+  setenv("ZCB_DIR", directory.path().c_str(), 1);
+  for (int i = 0; i < 3; ++i) {
+    ChildProcess child([] {
+      Library library;
+      if (!library.Open()) return 1;
+      zcb_allocator* allocator = nullptr;
+      if (library.open(nullptr, &allocator) != ZCB_OK) return 2;
+      void* buffer = nullptr;
+      if (library.alloc(allocator, 500, &buffer) != ZCB_OK) return 3;
+      dlclose(library.handle);
+      std::exit(0);
+      return 0;
+    });
+    EXPECT_EQ(child.Join(), 0);
+  }
+  // The last one left the files; the next one to come recovers them.
+  Library library;
+  ASSERT_TRUE(library.Open()) << dlerror();
+  zcb_allocator* allocator = nullptr;
+  ASSERT_EQ(library.open(nullptr, &allocator), ZCB_OK);
+  EXPECT_EQ(library.close(allocator), ZCB_OK);
+  EXPECT_EQ(directory.CountFiles(), 0U);
+}
+
+}  // namespace
+}  // namespace zcb::alloc
