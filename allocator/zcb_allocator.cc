@@ -1,48 +1,25 @@
+// The C interface: opening, buffers, and passing them on.
 #include "allocator/zcb_allocator.h"
 
-#include <algorithm>
-#include <cstring>
 #include <memory>
 #include <new>
+#include <optional>
 #include <utility>
 
 #include "allocator/allocator.h"
+#include "allocator/buffer_place.h"
+#include "allocator/buffer_ticket.h"
 #include "allocator/errno_saver.h"
-#include "allocator/lease_word.h"
 #include "allocator/open_allocators.h"
 #include "allocator/region.h"
+#include "allocator/zcb_call.h"
 #include "allocator/zcb_options.h"
 
 namespace zcb::alloc {
+
+constinit thread_local const char* zcb_reason = "";
+
 namespace {
-
-[[gnu::tls_model(
-    "initial-exec")]] constinit thread_local const char* last_reason = "";
-
-[[gnu::cold]] zcb_status Fail(const Failure& failure) {
-  last_reason = failure.reason;
-  return static_cast<zcb_status>(failure.status);
-}
-[[gnu::cold]] zcb_status Fail(Status status, const char* reason) {
-  return Fail({status, reason});
-}
-[[gnu::cold]] zcb_status FailNull() {
-  return Fail(Status::kInvalidParam, "a NULL argument");
-}
-[[gnu::cold]] zcb_status FailInherited() {
-  return Fail(Status::kBadHandle, "inherited over fork: open it anew");
-}
-zcb_status Answer(const Outcome& outcome) {
-  return outcome.ok() ? ZCB_OK : Fail(outcome.failure());
-}
-
-// The C handle is the object itself: nothing to look up.
-Allocator* Unwrap(zcb_allocator* allocator) {
-  return reinterpret_cast<Allocator*>(allocator);
-}
-zcb_allocator* Wrap(Allocator* allocator) {
-  return reinterpret_cast<zcb_allocator*>(allocator);
-}
 
 // Which region a reference is for, and a line counted from 1, so that none is
 // 0: | identity, low half:32 | line + 1:32 |
@@ -68,18 +45,6 @@ Result<BufferPlace> PlaceOf(const Allocator& allocator,
   return *place;
 }
 
-std::uint64_t CountProcesses(const Region& region) {
-  std::uint64_t count = 0;
-  const std::uint16_t high = region.LeaseHighWater();
-  for (std::uint16_t slot = 0; slot < high; ++slot) {
-    // relaxed: a figure for people
-    const LeaseWord word(
-        region.lease_word(slot).load(std::memory_order_relaxed));
-    if (word.phase() == LeaseWord::Phase::kAlive) ++count;
-  }
-  return count;
-}
-
 Result<Allocator*> Open(const struct zcb_options* options) {
   const Result<OpenOptions> read = ReadOpenOptions(options);
   if (!read) return read.failure();
@@ -97,29 +62,23 @@ Result<Allocator*> Open(const struct zcb_options* options) {
 }  // namespace
 }  // namespace zcb::alloc
 
-using zcb::Failure;
-using zcb::Outcome;
 using zcb::Result;
 using zcb::Status;
 using zcb::alloc::Allocator;
-using zcb::alloc::AllocatorStats;
 using zcb::alloc::Answer;
 using zcb::alloc::BufferPlace;
 using zcb::alloc::BufferRef;
-using zcb::alloc::CountProcesses;
+using zcb::alloc::BufferTicket;
+using zcb::alloc::Call;
 using zcb::alloc::ErrnoSaver;
 using zcb::alloc::Fail;
-using zcb::alloc::FailInherited;
 using zcb::alloc::FailNull;
-using zcb::alloc::last_reason;
 using zcb::alloc::LineOf;
 using zcb::alloc::OpenAllocators;
 using zcb::alloc::PlaceOf;
 using zcb::alloc::RefFrom;
 using zcb::alloc::Unwrap;
 using zcb::alloc::Wrap;
-
-using Stats = struct zcb_allocator_stats;
 
 extern "C" {
 
@@ -135,16 +94,17 @@ zcb_status zcb_allocator_open(const struct zcb_options* options,
     *allocator = Wrap(*opened);
     return ZCB_OK;
   } catch (const std::bad_alloc&) {
-    return Fail(Status::kNoMemory, "no private memory");
+    return Fail({Status::kNoMemory, "no private memory"});
   }
 }
 
 zcb_status zcb_allocator_close(zcb_allocator* allocator) {
   const ErrnoSaver errno_saver;
   if (allocator == nullptr) return FailNull();
+  // Looked up and never followed: it may be gone, or a forked parent's.
   OpenAllocators* const open = OpenAllocators::ForThisProcess();
-  if (open == nullptr || !open->Close(Unwrap(allocator))) {
-    return Fail(Status::kBadHandle, "not open in this process");
+  if (open == nullptr || !open->Close(&Unwrap(allocator))) {
+    return Fail({Status::kBadHandle, "not open in this process"});
   }
   return ZCB_OK;
 }
@@ -158,26 +118,36 @@ zcb_status zcb_alloc(zcb_allocator* allocator, size_t bytes, void** buffer) {
   if (allocator == nullptr || buffer == nullptr) [[unlikely]] {
     return FailNull();
   }
-  const Result<BufferRef> ref = Unwrap(allocator)->Alloc(bytes);
-  if (!ref) [[unlikely]]
+  const Result<BufferRef> ref = Unwrap(allocator).Alloc(bytes);
+  if (!ref) [[unlikely]] {
     return Fail(ref.failure());
-  *buffer = Unwrap(allocator)->Pointer(*ref);
+  }
+  *buffer = Unwrap(allocator).Pointer(*ref);
   return ZCB_OK;
 }
 
 zcb_status zcb_free(zcb_allocator* allocator, void* buffer) {
-  if (allocator == nullptr) [[unlikely]]
+  if (allocator == nullptr) [[unlikely]] {
     return FailNull();
-  const Result<BufferRef> ref = Unwrap(allocator)->CheckPointer(buffer);
-  if (!ref) [[unlikely]]
-    return Fail(ref.failure());
-  return Answer(Unwrap(allocator)->Free(*ref));
+  }
+  return Answer(Unwrap(allocator).FreePointer(buffer));
+}
+
+zcb_status zcb_alloc_aligned(zcb_allocator* allocator, size_t bytes,
+                             size_t alignment_bytes, void** buffer) {
+  return Call(allocator, [&](Allocator& own) {
+    if (buffer == nullptr) return FailNull();
+    const Result<BufferRef> ref = own.AllocAligned(bytes, alignment_bytes);
+    if (!ref) return Fail(ref.failure());
+    *buffer = own.Pointer(*ref);
+    return ZCB_OK;
+  });
 }
 
 size_t zcb_usable_size(zcb_allocator* allocator, const void* buffer) {
-  if (allocator == nullptr || !Unwrap(allocator)->region().IsOurs()) return 0;
+  if (allocator == nullptr || !Unwrap(allocator).region().IsOurs()) return 0;
   const Result<BufferPlace> place =
-      PlaceOf(*Unwrap(allocator), Unwrap(allocator)->CheckPointer(buffer));
+      PlaceOf(Unwrap(allocator), Unwrap(allocator).CheckPointer(buffer));
   return place ? place->usable_bytes : 0;
 }
 
@@ -185,103 +155,47 @@ size_t zcb_usable_size(zcb_allocator* allocator, const void* buffer) {
 
 zcb_status zcb_ref_of(zcb_allocator* allocator, const void* buffer,
                       zcb_ref* ref) {
-  if (allocator == nullptr || ref == nullptr) return FailNull();
-  if (!Unwrap(allocator)->region().IsOurs()) return FailInherited();
-  const Result<BufferPlace> place =
-      PlaceOf(*Unwrap(allocator), Unwrap(allocator)->CheckPointer(buffer));
-  if (!place) return Fail(place.failure());
-  *ref = RefFrom(*Unwrap(allocator), place->ref);
-  return ZCB_OK;
+  return Call(allocator, [&](Allocator& own) {
+    if (ref == nullptr) return FailNull();
+    const Result<BufferPlace> place = PlaceOf(own, own.CheckPointer(buffer));
+    if (!place) return Fail(place.failure());
+    *ref = RefFrom(own, place->ref);
+    return ZCB_OK;
+  });
 }
 
 zcb_status zcb_ptr_of(zcb_allocator* allocator, zcb_ref ref, void** buffer) {
-  if (allocator == nullptr || buffer == nullptr) return FailNull();
-  if (!Unwrap(allocator)->region().IsOurs()) return FailInherited();
-  const Result<BufferPlace> place =
-      PlaceOf(*Unwrap(allocator), LineOf(*Unwrap(allocator), ref));
-  if (!place) return Fail(place.failure());
-  *buffer = Unwrap(allocator)->Pointer(place->ref);
-  return ZCB_OK;
+  return Call(allocator, [&](Allocator& own) {
+    if (buffer == nullptr) return FailNull();
+    const Result<BufferPlace> place = PlaceOf(own, LineOf(own, ref));
+    if (!place) return Fail(place.failure());
+    *buffer = own.Pointer(place->ref);
+    return ZCB_OK;
+  });
 }
 
-// --- care ------------------------------------------------------------------
-
-zcb_status zcb_collect(zcb_allocator* allocator) {
-  const ErrnoSaver errno_saver;
-  if (allocator == nullptr) return FailNull();
-  if (!Unwrap(allocator)->region().IsOurs()) return FailInherited();
-  Unwrap(allocator)->Collect();
-  return ZCB_OK;
+zcb_status zcb_give(zcb_allocator* allocator, void* buffer,
+                    zcb_ticket* ticket) {
+  return Call(allocator, [&](Allocator& own) {
+    if (ticket == nullptr) return FailNull();
+    const Result<BufferRef> ref = own.CheckPointer(buffer);
+    if (!ref) return Fail(ref.failure());
+    const Result<BufferTicket> given = own.Give(*ref);
+    if (!given) return Fail(given.failure());
+    *ticket = given->raw();
+    return ZCB_OK;
+  });
 }
 
-zcb_status zcb_stats(zcb_allocator* allocator, Stats* stats) {
-  const ErrnoSaver errno_saver;
-  if (allocator == nullptr || stats == nullptr) return FailNull();
-  if (!Unwrap(allocator)->region().IsOurs()) return FailInherited();
-  if (stats->size < offsetof(Stats, cached_buffers)) {
-    return Fail(Status::kInvalidParam, "stats->size is not set");
-  }
-  const auto& region = Unwrap(allocator)->region();
-  const auto pages = region.ReportPages();
-  const AllocatorStats own = Unwrap(allocator)->Stats();
-  const std::uint64_t unit_bytes = region.geometry().unit_bytes;
-  const Stats filled{
-      .size = std::min(stats->size, sizeof(Stats)),
-      .live_buffers = own.live_buffers,
-      .cached_buffers = own.cached_buffers,
-      .out_buffers = own.out_buffers,
-      .owned_bytes = own.owned_units * unit_bytes,
-      .extent_bytes = own.owned_extent_units * unit_bytes,
-      .region_bytes = region.geometry().region_bytes,
-      .committed_bytes = pages.committed_bytes,
-      .huge_bytes = pages.huge_bytes,
-      .page_bytes = pages.page_bytes,
-      .page_kind = pages.how,
-      .unit_bytes = unit_bytes,
-      .processes = CountProcesses(region),
-  };
-  std::memcpy(stats, &filled, filled.size);
-  return ZCB_OK;
+zcb_status zcb_take(zcb_allocator* allocator, zcb_ticket ticket,
+                    void** buffer) {
+  return Call(allocator, [&](Allocator& own) {
+    if (buffer == nullptr) return FailNull();
+    const Result<BufferRef> ref = own.Take(BufferTicket(ticket));
+    if (!ref) return Fail(ref.failure());
+    *buffer = own.Pointer(*ref);
+    return ZCB_OK;
+  });
 }
-
-// --- words -----------------------------------------------------------------
-
-const char* zcb_status_text(zcb_status status) {
-  switch (status) {
-    case ZCB_OK:
-      return "all is well";
-    case ZCB_LIBRARY:
-      return "the region is damaged, or the kernel refused";
-    case ZCB_VERSION:
-      return "a region of another layout version";
-    case ZCB_TRY_AGAIN:
-      return "not now: try again";
-    case ZCB_INVALID_PARAM:
-      return "the caller's mistake";
-    case ZCB_NO_MEMORY:
-      return "no memory: free something";
-    case ZCB_BAD_HANDLE:
-      return "inherited over fork, or not open";
-    case ZCB_ACCESS:
-      return "a foreign owner, or no permission";
-    case ZCB_NOT_EXIST:
-      return "there is none";
-    case ZCB_NAME_TOO_LONG:
-      return "a name too long";
-    case ZCB_EXIST:
-      return "it belongs to something else";
-    case ZCB_NO_RESOURCES:
-      return "a table of fixed size is full";
-    case ZCB_NOT_SUPPORTED:
-      return "not to be had on this system";
-    case ZCB_TOO_BIG:
-      return "more than the region could ever hold";
-  }
-  return "not a status";
-}
-
-const char* zcb_last_reason(void) { return last_reason; }
-
-const char* zcb_version(void) { return "0.1.0"; }
 
 }  // extern "C"

@@ -73,6 +73,9 @@ typedef struct zcb_allocator zcb_allocator;
  */
 typedef uint64_t zcb_ref;
 
+/** One giving of one buffer: whoever takes it first has the buffer. Never 0. */
+typedef uint64_t zcb_ticket;
+
 /* --- opening ------------------------------------------------------------- */
 
 enum { ZCB_PAGES_AUTO = 1, ZCB_PAGES_HUGE = 2, ZCB_PAGES_SMALL = 3 };
@@ -189,7 +192,7 @@ zcb_status zcb_allocator_close(zcb_allocator* allocator);
  * @param buffer  written on ZCB_OK.
  * @return ZCB_OK
  * @return ZCB_NO_MEMORY  not now: the region, the quota or the file system is
- *                        full.
+ *                        full; it works again after frees.
  * @return ZCB_TOO_BIG    more than the region could ever hold.
  *
  * Progress: usually no atomic read-modify-write, no lock, no system call;
@@ -199,13 +202,30 @@ zcb_status zcb_allocator_close(zcb_allocator* allocator);
 zcb_status zcb_alloc(zcb_allocator* allocator, size_t bytes, void** buffer);
 
 /**
- * Gives a buffer back: one of zcb_alloc().
+ * The same, beginning at a multiple of `alignment_bytes`: a power of two up to
+ * 2 MiB. Freed like any other.
+ *
+ * @return ZCB_OK, ZCB_NO_MEMORY, ZCB_TOO_BIG
+ * @return ZCB_INVALID_PARAM  no such alignment.
+ * @return ZCB_NOT_SUPPORTED  larger than what a process of this region owns at
+ *                            a time (the stats' unit_bytes).
+ * Progress: a short lock of this process if more than 64 is asked for.
+ */
+zcb_status zcb_alloc_aligned(zcb_allocator* allocator, size_t bytes,
+                             size_t alignment_bytes, void** buffer);
+
+/**
+ * Gives a buffer back: one that this process allocated or took.
  *
  * @return ZCB_OK
  * @return ZCB_INVALID_PARAM  not a live buffer of this process: outside the
  *                            region, misaligned, inside a buffer, free already,
- *                            or not this process's; the reason says which.
- * Progress: as zcb_alloc().
+ *                            given away, or another's; the reason says which.
+ * @return ZCB_LIBRARY        a taken one, and the region's word for it is
+ *                            damaged.
+ * Progress: as zcb_alloc(); one that was taken costs an atomic
+ *           read-modify-write.
+ * Death:    it is free, or still this process's and goes back with it.
  */
 zcb_status zcb_free(zcb_allocator* allocator, void* buffer);
 
@@ -238,6 +258,39 @@ zcb_status zcb_ref_of(zcb_allocator* allocator, const void* buffer,
  */
 zcb_status zcb_ptr_of(zcb_allocator* allocator, zcb_ref ref, void** buffer);
 
+/**
+ * Gives a buffer away, with what is in it: nobody of this process may touch it
+ * any more, and the first one who brings the ticket to zcb_take(), in any
+ * process of the region (this one too), has it. Also one that was taken.
+ *
+ * @param ticket  written on ZCB_OK; passed on by whatever means there are: a
+ *                pipe, a queue, a file. Good in this region only.
+ * @return ZCB_OK
+ * @return ZCB_INVALID_PARAM  as zcb_free(), with the same reasons; of two
+ *                            threads that give one buffer, one wins.
+ * @return ZCB_LIBRARY        a taken one, and its word is damaged.
+ * Progress: wait-free.
+ * Death:    when the giver dies or closes, a buffer that nobody has taken yet
+ *           is free, and its ticket worthless.
+ */
+zcb_status zcb_give(zcb_allocator* allocator, void* buffer, zcb_ticket* ticket);
+
+/**
+ * Takes what a ticket names: the buffer is this process's, to use, to free, or
+ * to give on. A ticket may come from anywhere and is checked.
+ *
+ * @param buffer  written on ZCB_OK.
+ * @return ZCB_OK
+ * @return ZCB_NOT_EXIST      used already, never given, or its giver has gone.
+ * @return ZCB_INVALID_PARAM  no place of this region.
+ * @return ZCB_NO_MEMORY      the file system is full; the ticket is still good.
+ * @return ZCB_LIBRARY        the region is damaged.
+ * Progress: lock-free; a lock of this process at the first buffer out of each
+ *           64 KiB of another's memory.
+ * Death:    a buffer that was taken goes back to the region like an own one.
+ */
+zcb_status zcb_take(zcb_allocator* allocator, zcb_ticket ticket, void** buffer);
+
 /* --- care ---------------------------------------------------------------- */
 
 /**
@@ -247,15 +300,50 @@ zcb_status zcb_ptr_of(zcb_allocator* allocator, zcb_ref ref, void** buffer);
  */
 zcb_status zcb_collect(zcb_allocator* allocator);
 
+/**
+ * Puts right what processes have left that are gone: their memory is for the
+ * others from then on. Opening does it, and so does an allocation that would
+ * fail. Any number of processes at once.
+ * @param count  of processes; may be NULL.
+ * @return ZCB_OK
+ * Progress: makes a system call per process that lives.
+ */
+zcb_status zcb_reap_dead(zcb_allocator* allocator, uint32_t* count);
+
+/**
+ * Backs free memory of the region ahead of time, so that its first use costs no
+ * page faults, with huge pages where there are any: 1 to 2 ms a unit.
+ * @param bytes        of free memory that shall be ready.
+ * @param ready_bytes  how many are: fewer if there is no more free memory; may
+ *                     be NULL.
+ * @return ZCB_OK
+ * @return ZCB_NO_MEMORY  the file system is full; what was done stays.
+ */
+zcb_status zcb_prefault(zcb_allocator* allocator, uint64_t bytes,
+                        uint64_t* ready_bytes);
+
+/**
+ * Gives free memory of the region back to the system, but for `keep_bytes`;
+ * live buffers stay as they are.
+ * @param given_back_bytes  may be NULL.
+ * @return ZCB_OK
+ */
+zcb_status zcb_trim(zcb_allocator* allocator, uint64_t keep_bytes,
+                    uint64_t* given_back_bytes);
+
+/* --- figures ------------------------------------------------------------- */
+
 struct zcb_allocator_stats {
   /** In: sizeof the caller's struct; out: bytes filled in. */
   size_t size;
-  /** Buffers of this process: handed out, not freed and not given away. */
+  /** Buffers of this process's memory: handed out, not freed or given away. */
   uint64_t live_buffers;
   /** Free ones that its threads keep at hand. */
   uint64_t cached_buffers;
-  /** Lying in its memory, but given away. */
+  /** Given away, and not freed yet by whoever has them. */
   uint64_t out_buffers;
+  /** Taken from other processes, and not freed yet. */
+  uint64_t taken_buffers;
   /** Memory it owns for buffers up to 1 MiB, and for larger ones. */
   uint64_t owned_bytes;
   uint64_t extent_bytes;
@@ -271,6 +359,8 @@ struct zcb_allocator_stats {
   uint64_t unit_bytes;
   /** Processes attached, the dead that nobody has noticed included. */
   uint64_t processes;
+  /** With poison on: buffers that were written to after they were freed. */
+  uint64_t poison_damage;
 };
 
 /**
@@ -281,6 +371,44 @@ struct zcb_allocator_stats {
  */
 zcb_status zcb_stats(zcb_allocator* allocator,
                      struct zcb_allocator_stats* stats);
+
+/** Where the region's bytes are; the sums add up to region_bytes. */
+struct zcb_audit_report {
+  /** In: sizeof the caller's struct; out: bytes filled in. */
+  size_t size;
+  /** What no death and no call leaves behind: 0, or the region is damaged. */
+  uint64_t damage_count;
+  /** What the dead have left, for the next one who needs memory to mend. */
+  uint64_t repair_count;
+  /** Seen once and gone at the second look: processes are at work. */
+  uint64_t moving_count;
+  uint64_t region_bytes;
+  /** Nobody's. */
+  uint64_t free_bytes;
+  /** Of living processes: in use, at hand, or not cut into buffers yet. */
+  uint64_t owned_bytes;
+  /** Given or taken. */
+  uint64_t held_bytes;
+  /** In the rings of a message layer, or kept by its receivers. */
+  uint64_t sent_bytes;
+  /** Of dead processes that nobody has reaped yet. */
+  uint64_t dead_bytes;
+  uint64_t damaged_bytes;
+  /** The first damage, else the first repair, in words; "" if neither. A
+   *  constant string. And where: a unit's, line's or lease's number. */
+  const char* first_finding;
+  uint64_t first_index;
+};
+
+/**
+ * Looks at every word of the region and proves the accounting: each byte is in
+ * one place, and nothing is lost or doubled. Changes nothing. Exact when nobody
+ * is at work; slow (it reads all metadata).
+ * @return ZCB_OK  the audit was made: look at damage_count.
+ * @return ZCB_INVALID_PARAM  a size too small for a single number.
+ * @return ZCB_NO_MEMORY      no private memory for it.
+ */
+zcb_status zcb_audit(zcb_allocator* allocator, struct zcb_audit_report* report);
 
 /* --- words --------------------------------------------------------------- */
 

@@ -41,9 +41,13 @@ std::string OutputOf(const std::string& command) {
 }
 
 const char* const kFunctions[] = {
-    "zcb_alloc", "zcb_allocator_close", "zcb_allocator_open", "zcb_collect",
-    "zcb_free",  "zcb_last_reason",     "zcb_ptr_of",         "zcb_ref_of",
-    "zcb_stats", "zcb_status_text",     "zcb_usable_size",    "zcb_version",
+    "zcb_alloc",          "zcb_alloc_aligned", "zcb_allocator_close",
+    "zcb_allocator_open", "zcb_audit",         "zcb_collect",
+    "zcb_free",           "zcb_give",          "zcb_last_reason",
+    "zcb_prefault",       "zcb_ptr_of",        "zcb_reap_dead",
+    "zcb_ref_of",         "zcb_stats",         "zcb_status_text",
+    "zcb_take",           "zcb_trim",          "zcb_usable_size",
+    "zcb_version",
 };
 
 TEST(LibzcbTest, ItNeedsNothingButTheCLibrary) {
