@@ -9,6 +9,7 @@
 
 #include "allocator/allocator.h"
 #include "allocator/buffer_ref.h"
+#include "allocator/buffer_ticket.h"
 #include "allocator/status.h"
 
 namespace zcb::alloc {
@@ -24,6 +25,20 @@ class [[nodiscard]] Buffer {
     const Result<BufferRef> ref = allocator.Alloc(bytes);
     if (!ref) return ref.failure();
     return Buffer(allocator, *ref, bytes);
+  }
+  // The same, beginning at a multiple of `alignment_bytes`.
+  static Result<Buffer> AllocAligned(Allocator& allocator, std::uint64_t bytes,
+                                     std::uint64_t alignment_bytes) {
+    const Result<BufferRef> ref =
+        allocator.AllocAligned(bytes, alignment_bytes);
+    if (!ref) return ref.failure();
+    return Buffer(allocator, *ref, bytes);
+  }
+  // What another process gave away, with all of its bytes; Allocator::Take().
+  static Result<Buffer> Take(Allocator& allocator, BufferTicket ticket) {
+    const Result<BufferRef> ref = allocator.Take(ticket);
+    if (!ref) return ref.failure();
+    return Buffer(allocator, *ref, allocator.UsableBytes(*ref));
   }
   // Takes over a live buffer, of which `bytes` are of interest.
   Buffer(Allocator& allocator, BufferRef ref, std::uint64_t bytes)
@@ -56,6 +71,13 @@ class [[nodiscard]] Buffer {
     // Refused only if somebody else has freed or sent it: nothing to do then.
     static_cast<void>(std::exchange(allocator_, nullptr)->Free(ref_).ok());
     size_bytes_ = 0;
+  }
+  // Gives the buffer away, as Allocator::Give(): on success this owns none, on
+  // failure it still owns the buffer. Only if it owns one.
+  Result<BufferTicket> Give() && {
+    const Result<BufferTicket> ticket = allocator_->Give(ref_);
+    if (ticket) static_cast<void>(Release());
+    return ticket;
   }
   // The buffer is the caller's from now on: to free, or to send. Only if it
   // owns one.

@@ -9,17 +9,17 @@
 namespace zcb::alloc {
 
 void* RegionResource::do_allocate(std::size_t bytes, std::size_t alignment) {
-  if (alignment > kLineBytes) throw std::bad_alloc();
-  const Result<BufferRef> ref = allocator_->Alloc(bytes);
+  const Result<BufferRef> ref =
+      alignment <= kLineBytes ? allocator_->Alloc(bytes)
+                              : allocator_->AllocAligned(bytes, alignment);
   if (!ref) throw std::bad_alloc();
   return allocator_->Pointer(*ref);
 }
 
 void RegionResource::do_deallocate(void* pointer, std::size_t, std::size_t) {
-  const Result<BufferRef> ref = allocator_->CheckPointer(pointer);
   // A container that gives back what it never got is broken beyond our help;
   // the allocator is not: it refuses.
-  if (ref) static_cast<void>(allocator_->Free(*ref).ok());
+  static_cast<void>(allocator_->FreePointer(pointer).ok());
 }
 
 bool RegionResource::do_is_equal(

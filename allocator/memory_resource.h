@@ -16,9 +16,9 @@ namespace zcb::alloc {
 // region instead of being set aside. For structures that other processes walk
 // there is OffsetPtr.
 //
-// Throws std::bad_alloc where Allocator::Alloc() fails, as std::pmr demands;
-// nothing else throws. Thread-safe. The allocator must outlive it, and it the
-// containers.
+// Throws std::bad_alloc where Allocator::Alloc() or AllocAligned() fails, as
+// std::pmr demands; nothing else throws. Alignments as of AllocAligned().
+// Thread-safe. The allocator must outlive it, and it the containers.
 class RegionResource final : public std::pmr::memory_resource {
  public:
   explicit RegionResource(Allocator& allocator) : allocator_(&allocator) {}

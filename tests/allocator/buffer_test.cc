@@ -75,6 +75,44 @@ TEST_F(BufferTest, AReleasedBufferIsTheCallers) {
   MustFree(ref);
 }
 
+TEST_F(BufferTest, AGivenBufferIsNobodysUntilItIsTaken) {
+  Buffer buffer = MustMake(1000);
+  std::memset(buffer.data(), 7, buffer.size_bytes());
+  const BufferRef ref = buffer.ref();
+  const auto ticket = std::move(buffer).Give();
+  ASSERT_TRUE(ticket.ok()) << ticket.reason();
+  EXPECT_FALSE(buffer);  // NOLINT: that is what is asked
+  EXPECT_FALSE(allocator().IsLive(ref));
+  {
+    auto taken = Buffer::Take(allocator(), *ticket);
+    ASSERT_TRUE(taken.ok()) << taken.reason();
+    EXPECT_EQ(taken->ref(), ref);
+    EXPECT_GE(taken->size_bytes(), 1000U);
+    EXPECT_EQ(taken->bytes()[999], std::byte{7});
+    EXPECT_EQ(Buffer::Take(allocator(), *ticket).status(), Status::kNotExist);
+  }
+  EXPECT_FALSE(allocator().IsLive(ref));
+  EXPECT_EQ(live(), 0U);
+}
+
+TEST_F(BufferTest, ABufferThatCannotBeGivenStaysWithItsOwner) {
+  Buffer buffer = MustMake(1000);
+  const BufferRef ref = buffer.ref();
+  MustFree(ref);  // behind its back
+  EXPECT_EQ(std::move(buffer).Give().status(), Status::kInvalidParam);
+  EXPECT_TRUE(buffer);  // NOLINT: that is what is asked
+  EXPECT_EQ(buffer.ref(), ref);
+  EXPECT_EQ(live(), 0U);
+}
+
+TEST_F(BufferTest, AlignmentIsKept) {
+  const auto buffer = Buffer::AllocAligned(allocator(), 5000, 4096);
+  ASSERT_TRUE(buffer.ok()) << buffer.reason();
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer->data()) % 4096, 0U);
+  EXPECT_EQ(Buffer::AllocAligned(allocator(), 5000, 100).status(),
+            Status::kInvalidParam);
+}
+
 TEST_F(BufferTest, ManyLieInAVector) {
   std::vector<Buffer> all;
   for (std::uint64_t i = 0; i < 1000; ++i) all.push_back(MustMake(i));

@@ -63,6 +63,21 @@ TEST_F(MemoryResourceTest, AStringIsReadByReferenceWhereItLies) {
   EXPECT_EQ(*reinterpret_cast<const char*>(allocator().Pointer(*ref)), 'x');
 }
 
+TEST_F(MemoryResourceTest, AlignmentIsKeptAsFarAsTheAllocatorGoes) {
+  for (std::size_t alignment = 1; alignment <= 2 << 20; alignment *= 2) {
+    void* const pointer = resource_.allocate(100, alignment);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pointer) % alignment, 0U);
+    resource_.deallocate(pointer, 100, alignment);
+  }
+  EXPECT_THROW(static_cast<void>(resource_.allocate(100, 4 << 20)),
+               std::bad_alloc);
+  struct alignas(4096) Page {
+    char bytes[4096];
+  };
+  std::pmr::vector<Page> pages(10, &resource_);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(pages.data()) % 4096, 0U);
+}
+
 TEST_F(MemoryResourceTest, FullIsBadAlloc) {
   std::pmr::vector<std::byte> bytes(&resource_);
   EXPECT_THROW(bytes.resize(std::size_t{1} << 40), std::bad_alloc);

@@ -117,6 +117,103 @@ TEST_F(ZcbAllocatorTest, AReferenceDoesNotOutliveItsRegion) {
   EXPECT_EQ(Reason(), "a reference into another region");
 }
 
+TEST_F(ZcbAllocatorTest, AlignmentIsKept) {
+  void* buffer = nullptr;
+  for (std::size_t alignment = 1; alignment <= 2 * kMiB; alignment *= 2) {
+    ASSERT_EQ(zcb_alloc_aligned(allocator(), 100, alignment, &buffer), ZCB_OK)
+        << zcb_last_reason();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(buffer) % alignment, 0U);
+    MustFree(buffer);
+  }
+  for (const std::size_t wrong : {std::size_t{0}, std::size_t{3}, 4 * kMiB}) {
+    EXPECT_EQ(zcb_alloc_aligned(allocator(), 100, wrong, &buffer),
+              ZCB_INVALID_PARAM);
+  }
+}
+
+TEST_F(ZcbAllocatorTest, AGivenBufferIsTakenOnce) {
+  char* const buffer = static_cast<char*>(MustAlloc(1000));
+  std::strcpy(buffer, "a gift");
+  zcb_ticket ticket = 0;
+  ASSERT_EQ(zcb_give(allocator(), buffer, &ticket), ZCB_OK);
+  EXPECT_NE(ticket, 0U);
+  EXPECT_EQ(zcb_free(allocator(), buffer), ZCB_INVALID_PARAM);
+  EXPECT_EQ(zcb_give(allocator(), buffer, &ticket), ZCB_INVALID_PARAM);
+  EXPECT_EQ(Stats().out_buffers, 1U);
+  void* taken = nullptr;
+  ASSERT_EQ(zcb_take(allocator(), ticket, &taken), ZCB_OK) << Reason();
+  EXPECT_STREQ(static_cast<char*>(taken), "a gift");
+  void* again = nullptr;
+  EXPECT_EQ(zcb_take(allocator(), ticket, &again), ZCB_NOT_EXIST);
+  EXPECT_EQ(zcb_take(allocator(), 0, &again), ZCB_NOT_EXIST);
+  EXPECT_NE(zcb_take(allocator(), ~zcb_ticket{0}, &again), ZCB_OK);
+  EXPECT_EQ(again, nullptr);
+  MustFree(taken);
+  EXPECT_EQ(Stats().out_buffers, 0U);
+}
+
+TEST_F(ZcbAllocatorTest, MemoryIsReadiedAndGivenBack) {
+  std::uint64_t ready = 0;
+  ASSERT_EQ(zcb_prefault(allocator(), 8 * kMiB, &ready), ZCB_OK) << Reason();
+  EXPECT_GE(ready, 8 * kMiB);
+  EXPECT_GE(Stats().committed_bytes, 8 * kMiB);
+  std::uint64_t given_back = 0;
+  ASSERT_EQ(zcb_trim(allocator(), 0, &given_back), ZCB_OK) << Reason();
+  EXPECT_GE(given_back, 8 * kMiB);
+  EXPECT_EQ(zcb_trim(allocator(), 0, nullptr), ZCB_OK);
+  EXPECT_EQ(zcb_prefault(allocator(), 0, nullptr), ZCB_OK);
+}
+
+TEST_F(ZcbAllocatorTest, AnAuditFindsEveryByte) {
+  void* const small = MustAlloc(1000);
+  void* const large = MustAlloc(3 * kMiB);
+  zcb_ticket ticket = 0;
+  ASSERT_EQ(zcb_give(allocator(), MustAlloc(2000), &ticket), ZCB_OK);
+  struct zcb_audit_report report{};
+  report.size = sizeof report;
+  ASSERT_EQ(zcb_audit(allocator(), &report), ZCB_OK) << Reason();
+  EXPECT_EQ(report.damage_count, 0U) << report.first_finding;
+  EXPECT_EQ(report.repair_count, 0U) << report.first_finding;
+  EXPECT_STREQ(report.first_finding, "");
+  EXPECT_EQ(report.region_bytes, 16 * kMiB);
+  EXPECT_EQ(report.free_bytes + report.owned_bytes + report.held_bytes +
+                report.sent_bytes + report.dead_bytes + report.damaged_bytes,
+            report.region_bytes);
+  EXPECT_GE(report.held_bytes, 2000U);
+  EXPECT_GE(report.owned_bytes, 3 * kMiB);
+  EXPECT_EQ(report.damaged_bytes, 0U);
+  report.size = 8;
+  EXPECT_EQ(zcb_audit(allocator(), &report), ZCB_INVALID_PARAM);
+  MustFree(small);
+  MustFree(large);
+}
+
+TEST_F(ZcbAllocatorTest, PoisonShowsWhoWritesToWhatHeFreed) {
+  auto options = Options();
+  options.name = "poison";
+  options.poison = ZCB_YES;
+  zcb_allocator* const poisoned = MustOpen(options);
+  void* buffer = nullptr;
+  ASSERT_EQ(zcb_alloc(poisoned, 100, &buffer), ZCB_OK);
+  ASSERT_EQ(zcb_free(poisoned, buffer), ZCB_OK);
+  EXPECT_EQ(static_cast<unsigned char*>(buffer)[50], 0xdd);
+  EXPECT_EQ(zcb_free(poisoned, buffer), ZCB_INVALID_PARAM);
+  EXPECT_EQ(zcb_allocator_close(poisoned), ZCB_OK);
+}
+
+TEST_F(ZcbAllocatorTest, AQuotaIsTheEndForThisProcess) {
+  auto options = Options();
+  options.name = "quota";
+  options.quota_bytes = 4 * kMiB;
+  zcb_allocator* const limited = MustOpen(options);
+  void* buffer = nullptr;
+  std::size_t count = 0;
+  while (zcb_alloc(limited, kMiB / 2, &buffer) == ZCB_OK) ++count;
+  EXPECT_GT(count, 0U);
+  EXPECT_LE(count, 8U);
+  EXPECT_EQ(zcb_allocator_close(limited), ZCB_OK);
+}
+
 TEST_F(ZcbAllocatorTest, OpeningTwiceGivesTheSameAndWantsTwoCloses) {
   zcb_allocator* const first = MustOpen(Options());
   zcb_allocator* const second = MustOpen(Options());
