@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "allocator/zcb_allocator.h"
@@ -135,7 +136,9 @@ class ZcbGiftProcessTest : public ZcbAllocatorProcessTest {
   void Send(zcb_ticket ticket) const {
     if (write(pipe_[1], &ticket, sizeof ticket) != sizeof ticket) std::abort();
   }
-  zcb_ticket Receive() const {
+  // From a child: the end of what it sends is an error, not a wait.
+  zcb_ticket Receive() {
+    close(std::exchange(pipe_[1], -1));
     zcb_ticket ticket = 0;
     if (read(pipe_[0], &ticket, sizeof ticket) != sizeof ticket) std::abort();
     return ticket;
