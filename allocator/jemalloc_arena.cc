@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <utility>
@@ -90,7 +89,8 @@ template <typename T>
 int Set(const char* name, unsigned arena, T value) {
   std::array<char, 48> full{};
   std::snprintf(full.data(), full.size(), "arena.%u.%s", arena, name);
-  return mallctl(full.data(), nullptr, nullptr, &value, sizeof value);
+  return mallctl(full.data(), nullptr, nullptr, static_cast<void*>(&value),
+                 sizeof(T));
 }
 
 int Do(const char* name, unsigned arena) {
@@ -113,7 +113,8 @@ bool KeepsItsTablesPrivate() {
   std::size_t length = sizeof version;
   unsigned major = 0;
   unsigned minor = 0;
-  return mallctl("version", &version, &length, nullptr, 0) == 0 &&
+  return mallctl("version", static_cast<void*>(&version), &length, nullptr,
+                 0) == 0 &&
          std::sscanf(version, "%u.%u", &major, &minor) == 2 &&
          std::pair(major, minor) >= std::pair(5U, 3U);
 }
@@ -145,7 +146,7 @@ Result<std::unique_ptr<JemallocArena>> JemallocArena::Create(
     (void)Do("destroy", index);
     return Failure{Status::kNoMemory, "no private memory"};
   }
-  extent_hooks_t* const hooks = arena->extents_.get();
+  void* const hooks = static_cast<extent_hooks_t*>(arena->extents_.get());
   if (Set("extent_hooks", index, hooks) != 0) {
     return Failure{Status::kLibrary, "jemalloc refuses the extent hooks"};
   }

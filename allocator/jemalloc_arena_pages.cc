@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 namespace zcb::alloc {
 namespace {
 
-constexpr std::uint64_t kPageBytes = ArenaPages::kPageBytes;
 // The least chunk; bounds how many there can be.
 constexpr std::uint64_t kMinChunkBytes = kGranuleBytes;
 

@@ -6,6 +6,7 @@
 #include <jemalloc/jemalloc.h>
 
 #include <algorithm>
+#include <barrier>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -19,6 +20,7 @@ namespace zcb::alloc {
 namespace {
 
 constexpr std::uint64_t kPage = 4096;
+using Sizes = std::initializer_list<std::size_t>;
 
 class JemallocArenaTest : public testing::AllocatorTest {
  protected:
@@ -69,7 +71,7 @@ class JemallocArenaTest : public testing::AllocatorTest {
 
 TEST_F(JemallocArenaTest, AValueLiesInTheRegionWhereItsOffsetSays) {
   const auto arena = MakeArena();
-  for (const std::size_t bytes : {0, 1, 64, 1000, 20'000, 3'000'000}) {
+  for (const std::size_t bytes : Sizes{0, 1, 64, 1000, 20'000, 3'000'000}) {
     std::byte* const value = Must(arena->Allocate(bytes));
     EXPECT_GE(arena->UsableBytes(value), std::max<std::size_t>(bytes, 1));
     const std::size_t last = arena->UsableBytes(value) - 1;
@@ -184,7 +186,7 @@ TEST_F(JemallocArenaTest, ZeroedMemoryIsZeroThoughTheRegionsWasUsed) {
     MustFree(ref);
   }
   const auto arena = MakeArena();
-  for (const std::size_t bytes : {100, 5'000, 50'000, 3'000'000}) {
+  for (const std::size_t bytes : Sizes{100, 5'000, 50'000, 3'000'000}) {
     auto* const block = static_cast<unsigned char*>(
         mallocx(bytes, arena->mallocx_flags() | MALLOCX_ZERO));
     ASSERT_NE(block, nullptr);
@@ -199,7 +201,7 @@ TEST_F(JemallocArenaTest, ReallocationKeepsContentsAndFailsHarmlessly) {
   const auto arena = MakeArena();
   auto* text = Must(arena->Reallocate(nullptr, 100));
   std::memset(text, 'x', 100);
-  for (const std::size_t bytes : {5'000, 500'000, 5'000'000, 100}) {
+  for (const std::size_t bytes : Sizes{5'000, 500'000, 5'000'000, 100}) {
     text = Must(arena->Reallocate(text, bytes));
     ASSERT_TRUE(arena->OffsetOf(text).has_value());
     ASSERT_EQ(std::count(text, text + 100, std::byte{'x'}), 100);
@@ -355,10 +357,17 @@ TEST_F(JemallocArenaTest, AnArenaWithAThreadBoundToItIsLeftToTheAllocator) {
   ASSERT_EQ(mallctl("arenas.lookup", &index, &length,
                     const_cast<void**>(&address), sizeof address),
             0);
-  unsigned before = 0;
-  ASSERT_EQ(mallctl("thread.arena", &before, &length, &index, length), 0);
+  std::barrier gate(2);
+  std::thread bound([&] {
+    EXPECT_EQ(mallctl("thread.arena", nullptr, nullptr, &index, sizeof index),
+              0);
+    gate.arrive_and_wait();
+    gate.arrive_and_wait();
+  });
+  gate.arrive_and_wait();
   arena.reset();  // jemalloc refuses
-  ASSERT_EQ(mallctl("thread.arena", nullptr, nullptr, &before, length), 0);
+  gate.arrive_and_wait();
+  bound.join();
   EXPECT_EQ(AllocAll(kUnitBytes).size(), 7U);
   EndAllocator();
   NewAllocator();
