@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "tests/allocator/allocator_testing.h"
@@ -171,7 +172,9 @@ TEST_F(JemallocArenaPagesTest, TheEndGivesBackWhatIsTaken) {
   EXPECT_TRUE(IsAllBack());
 }
 
-TEST_F(JemallocArenaPagesTest, ClosedItRefusesEverything) {
+class JemallocArenaClosedPagesTest : public testing::AllocatorTest {};
+
+TEST_F(JemallocArenaClosedPagesTest, TheyRefuseEverythingAndOutliveAll) {
   auto pages = std::make_unique<ArenaPages>(allocator(), kUnit);
   std::byte* const run = pages->Take(kPage, kPage);
   pages->Close();
