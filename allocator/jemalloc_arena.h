@@ -15,7 +15,7 @@
 //     lives, or hold a copy. What shall outlive its owner goes into buffers of
 //     the Allocator, sent or given away;
 //   - a child of fork(2) must not use it: what goes through this class is
-//     refused there, a bare mallocx() of the child is not noticed;
+//     refused there, but a bare mallocx() may get what is the parent's;
 //   - when a value may be freed or changed while others read it is for the
 //     program to arrange.
 // Linking jemalloc also replaces malloc() in the program; that stays private.
@@ -62,8 +62,9 @@ struct JemallocArenaStats {
 // Thread-safe. Several arenas may share an allocator.
 class JemallocArena {
  public:
-  // kBadHandle: the region was inherited over fork. kNoMemory: no private
-  // memory. kNoResources: jemalloc has no arena left (there are about 4000).
+  // kBadHandle: the region was inherited over fork. kInvalidParam: a
+  // keep_freed_ms that jemalloc refuses. kNoMemory: no private memory.
+  // kNoResources: jemalloc has no arena left (there are about 4000).
   // kNotSupported: the program runs with a jemalloc older than 5.3.
   // The allocator must live longer than the arena.
   static Result<std::unique_ptr<JemallocArena>> Create(
@@ -76,8 +77,11 @@ class JemallocArena {
 
   // At least `bytes` (0 counts as 1), at a multiple of `alignment` (a power of
   // two) and of 16. In other processes alignments above 2 MiB need not hold.
+  // jemalloc rounds up to its classes, by a fifth at most above 16 KiB, and
+  // adds a page there.
   // kInvalidParam: no power of two. kTooBig: more than the region could ever
   // hold. kNoMemory: not now, and nothing is lost. kBadHandle: after fork.
+  // kNotSupported: called from the allocator's pressure hook.
   // Threads: any. Signals: not async-signal-safe. Progress: as malloc(3); never
   // waits for a process. Death: the memory goes back when the lease is reaped.
   Result<void*> Allocate(std::size_t bytes, std::size_t alignment = 1);

@@ -23,8 +23,8 @@ namespace zcb::alloc {
 // region at once.
 //
 // All that is known about the pages is private to the process: one bit for
-// each page of the region, and a list of the chunks. Nothing here allocates
-// private memory after construction, so it may be called from within malloc().
+// each page of the region, and a list of the chunks. Neither calls malloc()
+// after construction: this is what malloc() itself calls.
 //
 // Thread-safe: one lock, held over no call to anything else. In a child of
 // fork(2) everything is refused, without touching the lock.

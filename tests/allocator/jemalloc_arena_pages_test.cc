@@ -113,6 +113,22 @@ TEST_F(JemallocArenaPagesTest, TheTightestHoleIsFilledFirst) {
   EXPECT_EQ(MustTake(2 * kPage), full + 8 * kPage);
 }
 
+TEST_F(JemallocArenaPagesTest, FreedNeighboursServeAsOne) {
+  constexpr std::uint64_t kQuarter = kUnit / 4;
+  std::byte* const run = MustTake(kUnit);
+  EXPECT_TRUE(pages_.Give(run + kQuarter, kQuarter));
+  EXPECT_TRUE(pages_.Give(run, kQuarter));
+  EXPECT_EQ(MustTake(2 * kQuarter), run) << "by a run before it";
+  EXPECT_TRUE(pages_.Give(run, kQuarter));
+  EXPECT_TRUE(pages_.Give(run + kQuarter, kQuarter));
+  EXPECT_EQ(MustTake(2 * kQuarter), run) << "by a run behind it";
+  EXPECT_TRUE(pages_.Give(run, kQuarter));
+  EXPECT_TRUE(pages_.Give(run + 2 * kQuarter, kQuarter));
+  EXPECT_TRUE(pages_.Give(run + kQuarter, kQuarter));
+  EXPECT_EQ(MustTake(3 * kQuarter), run) << "by both";
+  EXPECT_EQ(pages_.Count().chunks, 1U);
+}
+
 TEST_F(JemallocArenaPagesTest, AlignmentBeyondTheUnitIsKept) {
   for (const std::uint64_t alignment : {kUnit, 2 * kUnit, 4 * kUnit}) {
     std::byte* const pad = MustTake(kPage);
@@ -170,6 +186,26 @@ TEST_F(JemallocArenaPagesTest, TheEndGivesBackWhatIsTaken) {
     EXPECT_NE(pages.Take(kPage, kPage), nullptr);
   }
   EXPECT_TRUE(IsAllBack());
+}
+
+// Where the allocator aligns extents to less than what is asked here.
+TEST(JemallocArenaSmallUnitPagesTest, AlignmentIsKeptThereToo) {
+  testing::TempDirectory directory;
+  RegionOptions options = directory.Options();
+  options.unit_bytes = kSmallUnitBytes;
+  const auto region = Region::Open(options);
+  ASSERT_TRUE(region.ok()) << region.reason();
+  const auto allocator = testing::MakeAllocator(*region);
+  ArenaPages pages(*allocator, kSmallUnitBytes);
+  ASSERT_TRUE(allocator->Alloc(kSmallUnitBytes).ok()) << "out of step";
+  for (std::uint64_t alignment = kPage; alignment <= 2 * kUnit;
+       alignment *= 2) {
+    std::byte* const run = pages.Take(5 * kPage, alignment);
+    ASSERT_NE(run, nullptr) << alignment;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(run) % alignment, 0U);
+    EXPECT_LE(pages.Count().chunk_bytes, alignment + kSmallUnitBytes);
+    EXPECT_TRUE(pages.Give(run, 5 * kPage));
+  }
 }
 
 class JemallocArenaClosedPagesTest : public testing::AllocatorTest {};

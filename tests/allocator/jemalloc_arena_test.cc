@@ -138,6 +138,26 @@ TEST_F(JemallocArenaTest, WhatIsKeptGoesBackOnRequest) {
             Status::kInvalidParam);
 }
 
+TEST_F(JemallocArenaTest, WhatIsKeptInPiecesAllComesBack) {
+  JemallocArenaOptions options;
+  options.keep_freed_ms = -1;
+  const auto arena = MakeArena(options);
+  testing::Random random(5);
+  // Kept extents are split for smaller values, and the parts merged again.
+  for (const std::uint32_t most : {500'000U, 5'000U, 50'000U, 700'000U}) {
+    std::vector<std::byte*> blocks;
+    for (int i = 0; i < 20; ++i) {
+      blocks.push_back(Must(arena->Allocate(1 + random.Below(most))));
+    }
+    for (std::byte* const block : blocks) MustDeallocate(*arena, block);
+  }
+  const std::uint64_t kept = arena->Stats().extent_bytes;
+  EXPECT_GT(kept, 0U);
+  arena->Trim();
+  EXPECT_EQ(arena->Stats().extent_bytes, 0U) << "of " << kept;
+  EXPECT_TRUE(IsAllBack());
+}
+
 TEST_F(JemallocArenaTest, AFullRegionSaysSoAndServesAgainAfterFrees) {
   const auto arena = MakeArena();
   auto blocks = TakeAll(*arena, 50'000);
