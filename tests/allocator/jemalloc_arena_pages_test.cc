@@ -106,11 +106,19 @@ TEST_F(JemallocArenaPagesTest, TheRestOfABigRunsChunkServesOthers) {
 }
 
 TEST_F(JemallocArenaPagesTest, TheTightestHoleIsFilledFirst) {
-  std::byte* const run = MustTake(60 * kPage);
-  std::byte* const full = MustTake(kUnit);
-  ASSERT_FALSE(pages_.AreInOneChunk(run, full));
-  ASSERT_TRUE(pages_.Give(full + 8 * kPage, 2 * kPage));
-  EXPECT_EQ(MustTake(2 * kPage), full + 8 * kPage);
+  // Whichever of the two chunks comes first.
+  for (const bool hole_in_first : {false, true}) {
+    const std::uint64_t first_bytes = hole_in_first ? kUnit : 60 * kPage;
+    const std::uint64_t second_bytes = hole_in_first ? 60 * kPage : kUnit;
+    std::byte* const first = MustTake(first_bytes);
+    std::byte* const second = MustTake(second_bytes);
+    ASSERT_FALSE(pages_.AreInOneChunk(first, second));
+    std::byte* const hole = (hole_in_first ? first : second) + 8 * kPage;
+    ASSERT_TRUE(pages_.Give(hole, 2 * kPage));
+    EXPECT_EQ(MustTake(2 * kPage), hole);
+    EXPECT_TRUE(pages_.Give(first, first_bytes));
+    EXPECT_TRUE(pages_.Give(second, second_bytes));
+  }
 }
 
 TEST_F(JemallocArenaPagesTest, FreedNeighboursServeAsOne) {
@@ -162,6 +170,12 @@ TEST_F(JemallocArenaPagesTest, WithoutRoomForAChunkOnlyTheRunIsTaken) {
   ASSERT_NE(run, nullptr);
   EXPECT_EQ(greedy.Count().chunk_bytes, kGranuleBytes);
   EXPECT_TRUE(greedy.Give(run, 10 * kPage));
+  // Nor is room to align it taken where it is aligned without.
+  const auto more = MustAlloc(4 * kUnit);
+  std::byte* const last = greedy.Take(kUnit, kUnit);
+  EXPECT_NE(last, nullptr);
+  EXPECT_TRUE(greedy.Give(last, kUnit));
+  MustFree(more);
   MustFree(held);
 }
 

@@ -151,6 +151,12 @@ TEST_F(JemallocArenaTest, WhatIsKeptInPiecesAllComesBack) {
     }
     for (std::byte* const block : blocks) MustDeallocate(*arena, block);
   }
+  // Whole chunks side by side.
+  std::vector<std::byte*> pages;
+  for (std::uint64_t i = 0; i < 3 * kUnitBytes / kPage; ++i) {
+    pages.push_back(Must(arena->Allocate(kPage)));
+  }
+  for (std::byte* const page : pages) MustDeallocate(*arena, page);
   const std::uint64_t kept = arena->Stats().extent_bytes;
   EXPECT_GT(kept, 0U);
   arena->Trim();
