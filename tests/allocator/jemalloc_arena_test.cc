@@ -283,6 +283,21 @@ TEST_F(JemallocArenaTest, ArenasComeAndGoWithoutEnd) {
   EXPECT_TRUE(IsAllBack());
 }
 
+TEST_F(JemallocArenaTest, OneArenaTooManyIsRefused) {
+  std::vector<std::unique_ptr<JemallocArena>> arenas;
+  for (;;) {
+    auto arena = JemallocArena::Create(allocator());
+    if (!arena) {
+      EXPECT_EQ(arena.status(), Status::kNoResources);
+      break;
+    }
+    arenas.push_back(std::move(*arena));
+  }
+  EXPECT_GT(arenas.size(), 4'000U);
+  arenas.pop_back();
+  Must(MakeArena()->Allocate(100));
+}
+
 TEST_F(JemallocArenaTest, ThreadsThatEndLeaveNothingBehind) {
   const auto arena = MakeArena();
   for (std::uint32_t t = 0; t < 200; ++t) {
