@@ -33,6 +33,14 @@ _LINKSTATIC = True
 
 _PRIVATE = ["//visibility:private"]
 
+# Test programs of the cross build run under qemu-user, which lacks something.
+_EMULATED_TEST_DEPS = select({
+    "//third_party/toolchains/aarch64:is_target": [
+        "//third_party/toolchains/aarch64:qemu_madvise",
+    ],
+    "//conditions:default": [],
+})
+
 def zcb_library(
         name,
         srcs = [],
@@ -187,7 +195,7 @@ def zcb_test(
         linkopts = linkopts,
         linkstatic = _LINKSTATIC,
         tags = tags,
-        deps = deps + [gtest],
+        deps = deps + [gtest] + _EMULATED_TEST_DEPS,
         **kwargs
     )
 

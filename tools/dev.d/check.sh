@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced by tools/dev: "check" and "format".
 
-readonly kSteps=(format tidy layering edges asan tsan clang)
+# A step is a word here, a line in describe() and a function check_STEP.
+readonly kSteps=(format tidy layering edges asan tsan clang aarch64)
 readonly kLibrary=(allocator ipc cpg)
 
 # Minutes on two cores with a cold build, and what the step does.
@@ -14,6 +15,7 @@ describe() {
     asan) echo "14 tests under address and undefined-behaviour sanitizers" ;;
     tsan) echo "14 tests under the thread sanitizer" ;;
     clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
+    aarch64) echo "6 the allocator's tests, cross-built, under qemu-user" ;;
     *) return 1 ;;
   esac
 }
@@ -111,6 +113,8 @@ check_clang() {
   run_bazel build --keep_going "--config=$config" //... || return 1
   run_tests "--config=$config" --test_tag_filters=-stress-long
 }
+
+check_aarch64() { run_tests --config=aarch64 //tests/allocator/...; }
 
 cmd_check() {
   local -a steps=("$@") failed=()
