@@ -111,7 +111,7 @@ check_clang() {
   local config=clang
   command -v clang-19 >/dev/null || config=clang14
   run_bazel build --keep_going "--config=$config" //... || return 1
-  run_tests "--config=$config" --test_tag_filters=-stress-long
+  run_tests "--config=$config" --test_tag_filters=-stress-long,-optonly
 }
 
 check_aarch64() { run_tests --config=aarch64 //tests/allocator/...; }

@@ -63,11 +63,11 @@ void WipeInChild() {
 
 }  // namespace
 
-extern "C" [[gnu::visibility("default")]] int madvise(
-    void* base, std::size_t length_bytes, int advice) noexcept {
+extern "C" [[gnu::visibility("default")]] int madvise(void* base,
+                                                      std::size_t length_bytes,
+                                                      int advice) noexcept {
   if (advice == MADV_DONTNEED) {
-    return static_cast<int>(
-        ::syscall(SYS_madvise, base, length_bytes, advice));
+    return static_cast<int>(::syscall(SYS_madvise, base, length_bytes, advice));
   }
   if (advice == MADV_WIPEONFORK && Remember(base, length_bytes)) return 0;
   errno = EINVAL;
