@@ -15,7 +15,7 @@ describe() {
     asan) echo "14 tests under address and undefined-behaviour sanitizers" ;;
     tsan) echo "14 tests under the thread sanitizer" ;;
     clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
-    aarch64) echo "6 the allocator's tests, cross-built, under qemu-user" ;;
+    aarch64) echo "5 tests of allocator and ipc, cross-built, under qemu-user" ;;
     *) return 1 ;;
   esac
 }
@@ -114,7 +114,9 @@ check_clang() {
   run_tests "--config=$config" --test_tag_filters=-stress-long,-optonly
 }
 
-check_aarch64() { run_tests --config=aarch64 //tests/allocator/...; }
+check_aarch64() {
+  run_tests --config=aarch64 //tests/allocator/... //tests/ipc/...
+}
 
 cmd_check() {
   local -a steps=("$@") failed=()
