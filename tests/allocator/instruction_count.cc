@@ -1,5 +1,6 @@
 // Calls each function of instruction_count_paths.h often, with a magazine that
 // is warm. instruction_count_test runs this under callgrind.
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -12,6 +13,8 @@ namespace zcb::alloc {
 namespace {
 
 constexpr int kCalls = 1000;
+// Of different classes: all of them take the same path.
+constexpr std::array<std::size_t, 4> kSizesBytes{1, 200, 5000, 100'000};
 
 // What --config=opt gives, and nothing that adds instructions of its own.
 constexpr bool IsBuiltAsShipped() {
@@ -23,17 +26,12 @@ constexpr bool IsBuiltAsShipped() {
 #endif
 }
 
-// One buffer of that size into this thread's magazine, by other functions than
-// those that are counted.
-bool Warm(Allocator& allocator, std::uint64_t bytes) {
-  const auto ref = allocator.Alloc(bytes);
-  return ref && allocator.Free(*ref).ok();
-}
-
-// `alloc` gives a buffer of `bytes`.
+// Calls `alloc`, which gives a buffer of `bytes`, and the free. Before that
+// others bring such a buffer into this thread's magazine.
 template <typename Function>
-bool Repeat(Allocator& allocator, std::uint64_t bytes, Function alloc) {
-  bool good = Warm(allocator, bytes);
+bool Repeat(Allocator& allocator, std::size_t bytes, Function alloc) {
+  const auto first = allocator.Alloc(bytes);
+  bool good = first && allocator.Free(*first).ok();
   for (int i = 0; i < kCalls && good; ++i) {
     const std::uint32_t line = alloc(allocator);
     good = line != BufferRef::kMax && counted_cpp_free(allocator, line);
@@ -41,10 +39,15 @@ bool Repeat(Allocator& allocator, std::uint64_t bytes, Function alloc) {
   return good;
 }
 
-bool RunCpp(Allocator& allocator) {
+bool CallCpp(const testing::TempDirectory& directory) {
+  const auto region = Region::Open(directory.Options());
+  if (!region) return false;
+  const auto owner = Allocator::Create(*region);
+  if (!owner) return false;
+  Allocator& allocator = **owner;
   bool good = Repeat(allocator, 64, counted_cpp_alloc_64) &&
               Repeat(allocator, 4096, counted_cpp_alloc_4096);
-  for (const std::size_t bytes : {1, 200, 5000, 100'000}) {
+  for (const std::size_t bytes : kSizesBytes) {
     good = good && Repeat(allocator, bytes, [bytes](Allocator& mine) {
              return counted_cpp_alloc_sized(mine, bytes);
            });
@@ -61,18 +64,8 @@ int Main() {
     return 2;
   }
   const testing::TempDirectory directory;
-  const auto region = Region::Open(directory.Options());
-  if (!region) {
-    std::fprintf(stderr, "no region: %s\n", region.reason());
-    return 1;
-  }
-  const auto allocator = Allocator::Create(*region);
-  if (!allocator) {
-    std::fprintf(stderr, "no allocator: %s\n", allocator.reason());
-    return 1;
-  }
-  if (!RunCpp(**allocator)) {
-    std::fputs("an Alloc or Free failed\n", stderr);
+  if (!CallCpp(directory)) {
+    std::fputs("a call failed\n", stderr);
     return 1;
   }
   return 0;
