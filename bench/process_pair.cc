@@ -23,15 +23,6 @@
 namespace zcb::bench {
 namespace {
 
-void PinTo(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
-  if (sched_setaffinity(0, sizeof(set), &set) != 0) {
-    Fail("cannot pin to CPU {}: {}", cpu, std::strerror(errno));
-  }
-}
-
 int ParseCpu(std::string_view text) {
   int cpu = -1;
   const auto [end, error] =
@@ -147,6 +138,15 @@ struct SharedPage {
 };
 
 }  // namespace
+
+void PinTo(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  if (sched_setaffinity(0, sizeof(set), &set) != 0) {
+    Fail("cannot pin to CPU {}: {}", cpu, std::strerror(errno));
+  }
+}
 
 PairPlaces ParsePlaces(std::string_view text) {
   const std::size_t comma = text.find(',');

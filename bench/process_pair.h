@@ -57,6 +57,9 @@ struct PairPlaces {
 // "0,1": two different CPUs; the sides spin, each needs one of its own.
 PairPlaces ParsePlaces(std::string_view text);
 
+// The calling thread stays there from now on. Throws Failed.
+void PinTo(int cpu);
+
 using SideFunction = std::function<void(PairPage&)>;
 
 // Runs the two functions in a child process each, pinned, and waits. Returns

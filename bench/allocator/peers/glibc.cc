@@ -1,0 +1,6 @@
+// Peer: GNU libc's malloc().
+#include "bench/allocator/peers/program_malloc.h"
+
+int main(int argc, char** argv) {
+  return zcb::bench::RunProgramMalloc("libc.so", argc, argv);
+}

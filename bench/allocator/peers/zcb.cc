@@ -1,0 +1,112 @@
+// Peer: zcb's allocator through its C++ interface, in a region of its own.
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "allocator/allocator.h"
+#include "allocator/buffer_ref.h"
+#include "allocator/buffer_word.h"
+#include "allocator/region.h"
+#include "allocator/region_options.h"
+#include "bench/allocator/processes.h"
+#include "bench/allocator/suite.h"
+#include "bench/failure.h"
+
+namespace {
+
+namespace alloc = zcb::alloc;
+using zcb::bench::Fail;
+
+class ZcbMalloc {
+ public:
+  struct Home {};  // the environment says where the region is
+  using Buffer = alloc::BufferRef;
+  using Ticket = std::uint64_t;
+
+  explicit ZcbMalloc(Home&) {
+    const auto options = alloc::RegionOptions::FromEnvironment();
+    if (!options.ok()) Fail("environment: {}", options.reason());
+    auto region = alloc::Region::Open(*options);
+    if (!region.ok()) Fail("region: {}", region.reason());
+    auto allocator = alloc::Allocator::Create(*region);
+    if (!allocator.ok()) Fail("allocator: {}", allocator.reason());
+    allocator_ = std::move(*allocator);
+  }
+
+  Buffer Alloc(std::size_t bytes) {
+    const auto got = allocator_->Alloc(bytes);
+    if (!got.ok()) [[unlikely]]
+      Fail("alloc: {}", got.reason());
+    return *got;
+  }
+  void Free(Buffer buffer) {
+    if (!allocator_->Free(buffer).ok()) [[unlikely]]
+      FreeTaken(buffer);
+  }
+  std::byte* Pointer(Buffer buffer) { return allocator_->Pointer(buffer); }
+
+  // As a message layer does it: the word says that the buffer is out. The
+  // ticket is {generation, line}, of which the taker believes nothing.
+  Ticket Give(Buffer buffer) {
+    const auto place = allocator_->BeginSend(buffer);
+    if (!place.ok()) Fail("give: {}", place.reason());
+    // relaxed: this thread took the buffer out of circulation
+    const alloc::BufferWord word =
+        alloc::BufferWord(place->word->load(std::memory_order_relaxed))
+            .Send(0, 0);
+    // release: what was written into the buffer comes first
+    place->word->store(word.raw(), std::memory_order_release);
+    allocator_->CommitSend(*place);
+    return word.generation() << 32 | buffer.line();
+  }
+  static Buffer Take(Ticket ticket) {
+    return Buffer(static_cast<std::uint32_t>(ticket));
+  }
+  void FreeTaken(Buffer buffer) {
+    const auto place = allocator_->Locate(buffer);
+    if (!place) Fail("take: no buffer starts there");
+    // acquire: pairs with the giver's store
+    std::uint64_t raw = place->word->load(std::memory_order_acquire);
+    const alloc::BufferWord word(raw);
+    if (!word.IsSentAs(0, 0) ||
+        !place->word->compare_exchange_strong(raw, word.Free().raw(),
+                                              std::memory_order_acq_rel,
+                                              std::memory_order_relaxed)) {
+      Fail("take: not out");
+    }
+    allocator_->ComeBack(*place);
+  }
+  void Settle() {
+    allocator_->Collect();
+    const alloc::AllocatorStats stats = allocator_->Stats();
+    if (stats.live_buffers + stats.out_buffers != 0) {
+      Fail("a leak: {} live, {} out", stats.live_buffers, stats.out_buffers);
+    }
+  }
+
+  std::uint64_t FileBytes() const {
+    const alloc::Region& region = allocator_->region();
+    const std::string meta = region.file_stem() + ".meta";
+    struct stat facts{};
+    if (fstatat(region.directory_fd(), meta.c_str(), &facts, 0) != 0) {
+      Fail("cannot look at {}", meta);
+    }
+    constexpr std::uint64_t kBlockBytes = 512;
+    return region.ReportPages().committed_bytes +
+           static_cast<std::uint64_t>(facts.st_blocks) * kBlockBytes;
+  }
+
+ private:
+  std::unique_ptr<alloc::Allocator> allocator_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return zcb::bench::RunSuite(argc, argv, [] {
+    zcb::bench::RegisterAll<ZcbMalloc>();
+    zcb::bench::RegisterProcesses<ZcbMalloc>();
+  });
+}
