@@ -14,28 +14,34 @@ import subprocess
 import sys
 import tempfile
 
-from report import alloc, environment, pairs
+from report import allocator, builder, environment, pairs
+from report.allocator_peers import PEERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench-results"
-SUITES = {"alloc": alloc.run, "latency": pairs.latency, "stream": pairs.stream}
+SUITES = {
+    "alloc": allocator.run,
+    "latency": pairs.latency,
+    "stream": pairs.stream,
+}
 
 
-def bazel(*arguments):
-    startup = []
-    if os.environ.get("ZCB_OUTPUT_BASE"):
-        startup = ["--output_base=" + os.environ["ZCB_OUTPUT_BASE"]]
-    return ["bazel", *startup, *arguments]
-
-
-def build():
-    """Builds everything optimized; returns the directory of the programs."""
-    targets = ["//bench:" + name for name in alloc.PROGRAMS + pairs.PROGRAMS]
-    subprocess.run(bazel("build", "--config=opt", *targets), cwd=ROOT,
-                   check=True)
-    info = subprocess.run(bazel("info", "--config=opt", "bazel-bin"), cwd=ROOT,
-                          check=True, stdout=subprocess.PIPE, text=True)
-    return pathlib.Path(info.stdout.strip()) / "bench"
+def prepare(options, suites):
+    """Builds what the suites need; sets options.programs, their directory, and
+    options.peers, the allocators that are there."""
+    if options.programs:
+        options.peers = [name for name in PEERS
+                         if (options.programs / "allocator" / name).exists()]
+        return
+    pair_programs = [s for s in suites if s in pairs.PROGRAMS]
+    if pair_programs and not builder.build(
+            ROOT, ["//bench:" + name for name in pair_programs]):
+        sys.exit("bench: cannot build")
+    if "alloc" in suites:
+        options.peers = builder.build_peers(ROOT, PEERS)
+        if "zcb" not in options.peers:
+            sys.exit("bench: cannot build")
+    options.programs = builder.directory(ROOT)
 
 
 def parse_arguments():
@@ -57,7 +63,7 @@ def parse_arguments():
 def main():
     options = parse_arguments()
     suites = list(SUITES) if options.suite == "all" else [options.suite]
-    programs = options.programs or build()
+    prepare(options, suites)
     results = {"environment": environment.describe(ROOT), "suites": {}}
     environment.show(results["environment"])
     with tempfile.TemporaryDirectory(prefix="zcb-bench-",
@@ -66,7 +72,8 @@ def main():
         os.environ["ZCB_DIR"] = region
         for suite in suites:
             print(f"\n== {suite} ==", flush=True)
-            results["suites"][suite] = SUITES[suite](programs, options)
+            run = SUITES[suite]
+            results["suites"][suite] = run(options.programs, options)
     results["environment"]["load_at_end"] = os.getloadavg()
     RESULTS.mkdir(exist_ok=True)
     name = "{}-{}.json".format(

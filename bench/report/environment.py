@@ -6,7 +6,9 @@ import pathlib
 import platform
 import subprocess
 
-PACKAGES = ["g++", "libc6", "libjemalloc2", "libbenchmark1debian"]
+PACKAGES = ["g++", "libc6", "libbenchmark1debian", "libjemalloc2",
+            "libmimalloc2.0", "libtcmalloc-minimal4", "libboost-dev",
+            "libiceoryx-posh2"]
 
 
 def first_line(path):
