@@ -64,7 +64,7 @@ class ZcbMalloc {
   static Buffer Take(Ticket ticket) {
     return Buffer(static_cast<std::uint32_t>(ticket));
   }
-  void FreeTaken(Buffer buffer) {
+  [[gnu::noinline]] void FreeTaken(Buffer buffer) {
     const auto place = allocator_->Locate(buffer);
     if (!place) Fail("take: no buffer starts there");
     // acquire: pairs with the giver's store
@@ -99,6 +99,10 @@ class ZcbMalloc {
   }
 
  private:
+  [[noreturn, gnu::cold]] static void AllocFailed(const char* reason) {
+    Fail("alloc: {}", reason);
+  }
+
   std::unique_ptr<alloc::Allocator> allocator_;
 };
 
