@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "allocator/aligned_classes.h"
+#include "allocator/audit_private.h"
 #include "allocator/buffer_supply.h"
 #include "allocator/handover.h"
 #include "allocator/poison.h"
@@ -286,6 +287,11 @@ Result<std::uint64_t> Allocator::Trim(std::uint64_t keep_bytes) {
 Result<std::uint64_t> Allocator::Prefault(std::uint64_t bytes) {
   if (!region_->IsOurs()) return kInherited;
   return supply_->units().idle().Prefault(bytes);
+}
+
+Result<OwnAuditReport> Allocator::AuditOwn() {
+  if (!region_->IsOurs()) return kInherited;
+  return AuditPrivate(*supply_, region_->lease());
 }
 
 AllocatorStats Allocator::Stats() {

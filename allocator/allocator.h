@@ -23,6 +23,7 @@
 #include <optional>
 
 #include "allocator/allocator_options.h"
+#include "allocator/audit_report.h"
 #include "allocator/buffer_place.h"
 #include "allocator/buffer_ref.h"
 #include "allocator/buffer_ticket.h"
@@ -248,6 +249,9 @@ class Allocator {
   // inherited over fork. Threads, signals, progress, death: as Trim().
   Result<std::uint64_t> Prefault(std::uint64_t bytes);
 
+  // Whether every buffer of ours is in exactly one place: see
+  // audit_private.h. No other thread may use the allocator meanwhile.
+  Result<OwnAuditReport> AuditOwn();
   Region& region() const { return *region_; }
 
  private:

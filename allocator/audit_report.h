@@ -42,6 +42,7 @@ enum class AuditKind : std::uint8_t {
   kUnitFields,     // bits set that this kind of word has not
   kUnitLease,      // names a lease that is free, or of another generation
   kUnitDead,       // names a dead lease
+  kUnitHalfway,    // being claimed or freed by a living process
   kMemberAlone,    // no head at that distance, or of another extent
   kExtentBroken,   // a unit of the extent is no member of it
   kExtentLength,   // reaches beyond the region

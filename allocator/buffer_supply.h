@@ -65,6 +65,7 @@ class BufferSupply {
   ExtentTable& extents() { return extents_; }
   ThreadCacheSet& caches() { return caches_; }
   TouchedMap& touched() { return touched_; }
+  Depot& depot() { return depot_; }
 
   using Hook = bool (*)(void* context, bool last_resort);
   void SetHook(Hook hook, void* context);

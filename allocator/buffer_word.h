@@ -58,6 +58,12 @@ class BufferWord {
     return state() == State::kSent && this->group_slot() == group_slot &&
            sequence_low() == (sequence & kSequenceMask);
   }
+  // Of a Held word: the slot, and the low 14 bits of the generation.
+  constexpr LeaseId holder() const {
+    return {static_cast<std::uint16_t>(HeldSlotBits::Get(raw_)),
+            static_cast<std::uint32_t>(HeldGenBits::Get(raw_))};
+  }
+  static constexpr std::uint32_t kHolderGenerationMask = (1U << 14) - 1;
   constexpr bool IsHeldBy(LeaseId lease) const {
     return state() == State::kHeld && HeldSlotBits::Get(raw_) == lease.slot &&
            HeldGenBits::Get(raw_) == (lease.generation & HeldGenBits::kMax);

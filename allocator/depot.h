@@ -45,6 +45,14 @@ class Depot {
   std::uint32_t Put(std::uint32_t size_class,
                     std::span<const std::uint32_t> lines);
 
+  // For audits: calls visit(line) with the shelf's lock held.
+  template <typename Visit>
+  void ForEachLine(std::uint32_t size_class, Visit visit) {
+    Shelf& shelf = shelves_[size_class];
+    const std::lock_guard lock(shelf.mutex);
+    for (std::uint32_t i = 0; i < shelf.count; ++i) visit(shelf.lines[i]);
+  }
+
  private:
   struct Shelf {
     std::mutex mutex;

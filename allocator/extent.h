@@ -58,6 +58,15 @@ class ExtentTable {
   ExtentSize SizeOf(std::uint32_t first_line);
   BufferCounts Count(std::uint64_t* units);
 
+  // For audits: calls visit(first unit, its word), locked.
+  template <typename Visit>
+  void ForEachOwned(Visit visit) {
+    const std::lock_guard lock(mutex_);
+    for (std::uint32_t i = 0; i < owned_count_; ++i) {
+      visit(owned_[i], states_[owned_[i]].head);
+    }
+  }
+
  private:
   struct State {
     UnitWord head;

@@ -57,6 +57,13 @@ class Magazine {
   void Push(std::uint32_t* lines, std::uint32_t line) {
     lines[first_ + (tail_++ & (limit_ - 1))] = line;
   }
+  // For audits: calls visit(line), the oldest first.
+  template <typename Visit>
+  void ForEachLine(const std::uint32_t* lines, Visit visit) const {
+    for (std::uint32_t i = 0; i < count() && i < limit_; ++i) {
+      visit(lines[first_ + ((head_ + i) & (limit_ - 1))]);
+    }
+  }
 
  private:
   std::uint32_t head_;  // both only grow, and wrap

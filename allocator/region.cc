@@ -66,6 +66,8 @@ const std::string& Region::directory_path() const {
 }
 const std::string& Region::file_stem() const { return core_->directory.stem(); }
 int Region::directory_fd() const { return core_->directory.fd(); }
+int Region::data_fd() const { return core_->data_fd.get(); }
+int Region::meta_fd() const { return core_->meta_fd.get(); }
 unsigned Region::file_mode() const {
   return core_->directory.rules().file_mode();
 }

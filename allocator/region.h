@@ -79,6 +79,9 @@ class Region {
   const std::string& directory_path() const;
   const std::string& file_stem() const;
   int directory_fd() const;
+  // For questions to the file system, not for the bytes: those are mapped.
+  int data_fd() const;
+  int meta_fd() const;
   // Mode for helper files (FIFOs) beside the region: 0600 or 0660.
   unsigned file_mode() const;
 

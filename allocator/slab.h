@@ -61,6 +61,25 @@ class SlabTable {
   // Exact while nobody allocates. Reads every buffer's private byte.
   BufferCounts Count(std::uint32_t size_class);
 
+  // For audits and debug builds: whether rings, maps, counts and states of a
+  // class agree. Looks at so many slabs at most.
+  bool IsConsistent(std::uint32_t size_class, std::uint32_t most_slabs);
+  // For audits: calls visit(SlabShape, span of the map's words) for each slab,
+  // with the class's lock held.
+  template <typename Visit>
+  void ForEachSlab(std::uint32_t size_class, Visit visit) {
+    ClassState& state = classes_[size_class];
+    const std::lock_guard lock(state.mutex);
+    std::uint32_t head = state.first;
+    for (std::uint32_t i = 0; head != kNone && i < shared_.granule_count();
+         ++i) {
+      visit(SlabShape{size_class, head},
+            std::span<const std::uint64_t>(map(head), kMapWords));
+      head = slabs_[head].next;
+      if (head == state.first) break;
+    }
+  }
+
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kMapWords = kLinesPerGranule / 64;
@@ -93,6 +112,10 @@ class SlabTable {
   void ScanFromCursor(ClassState& state, std::uint32_t size_class,
                       std::uint32_t wanted, std::uint32_t hint_lines);
   void Dissolve(ClassState& state, const SlabShape& slab);
+  // slab_checks.cc
+  bool IsSlabConsistent(const SlabShape& slab) const;
+  bool IsClassConsistent(const ClassState& state, std::uint32_t size_class,
+                         std::uint32_t most_slabs) const;
 
   std::uint64_t* map(std::uint32_t head) const {
     return maps_ + std::size_t{head} * kMapWords;

@@ -137,6 +137,15 @@ void ThreadCacheSet::Close() {
   if (id_ != kNoId) ThreadCacheRegistry::Close(*this);
 }
 
+void ThreadCacheSet::ForEachCache(Visit visit, void* context) const {
+  if (id_ == kNoId) return;
+  const std::lock_guard lock(ThreadCacheRegistry::Get()->mutex);
+  for (const ThreadCache* cache = first_; cache != nullptr;
+       cache = cache->next_of_set) {
+    visit(context, *cache);
+  }
+}
+
 ThreadCache* ThreadCacheSet::FindSlow() const {
   ThreadCacheAnchor& anchor = thread_cache_anchor;
   ThreadCache** link = &anchor.first;

@@ -72,6 +72,11 @@ class ThreadCacheSet {
   // The same, made if need be; nullptr: no memory for it.
   ThreadCache* FindOrMake();
 
+  // For audits: every thread's cache, under the registry's lock. The threads
+  // must be quiet.
+  using Visit = void (*)(void* context, const ThreadCache& cache);
+  void ForEachCache(Visit visit, void* context) const;
+
  private:
   friend struct ThreadCacheRegistry;
   ThreadCache* FindSlow() const;

@@ -79,6 +79,14 @@ class UnitTable {
   UnitLedger& ledger() { return ledger_; }
   const NumaPlacement& placement() const { return claimer_.placement(); }
   IdleMemory& idle() { return idle_; }
+  // For audits: calls visit(unit, its word, its free granules), locked.
+  template <typename Visit>
+  void ForEachOwned(Visit visit) {
+    const std::lock_guard lock(mutex_);
+    for (std::uint32_t i = 0; i < owned_count_; ++i) {
+      visit(owned_[i], states_[owned_[i]].word, states_[owned_[i]].free);
+    }
+  }
 
  private:
   struct State {
