@@ -157,6 +157,7 @@ TEST_F(AllocatorSendTest, EveryClassGoesOutAndComesHomeByEveryWay) {
 // A granule word of ours that somebody scribbled on must not lead us to
 // believe another buffer's word.
 TEST_F(AllocatorSendTest, AForgedGranuleWordDoesNotBringAnOutBufferHome) {
+  LeaveDamaged();
   const BufferRef ref = MustAlloc(64);
   const BufferPlace place = Send(ref);
   BufferPlace forged = place;

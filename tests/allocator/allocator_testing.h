@@ -13,6 +13,7 @@
 #include "allocator/allocator.h"
 #include "allocator/shared_tables.h"
 #include "allocator/unit_word.h"
+#include "tests/allocator/audit_testing.h"
 #include "tests/allocator/region_testing.h"
 
 namespace zcb::alloc::testing {
@@ -72,6 +73,14 @@ class AllocatorTest : public ::testing::Test {
         shared_(*region_),
         allocator_(MakeAllocator(region_)) {}
 
+  void TearDown() override {
+    if (is_damaged_) return;
+    if (allocator_ != nullptr) ExpectOwnSound(*allocator_);
+    ExpectSound(*region_);
+  }
+  // For tests that forge words and leave them: no audit at the end.
+  void LeaveDamaged() { is_damaged_ = true; }
+
   Allocator& allocator() { return *allocator_; }
   const SharedTables& shared() const { return shared_; }
   UnitWord unit(std::uint32_t index) const { return UnitAt(shared_, index); }
@@ -125,6 +134,7 @@ class AllocatorTest : public ::testing::Test {
   std::shared_ptr<Region> region_;
   SharedTables shared_;
   std::unique_ptr<Allocator> allocator_;
+  bool is_damaged_ = false;
 };
 
 }  // namespace zcb::alloc::testing

@@ -87,6 +87,7 @@ TEST_F(LocateTest, KnowsNothingInUnitsThatNobodyOwns) {
 }
 
 TEST_F(LocateTest, WhateverTheGranuleWordsHoldAPlaceLiesInsideTheTables) {
+  LeaveDamaged();
   const BufferRef ref = MustAlloc(64);
   std::mt19937 random(7);
   const auto Below = [&](std::uint32_t end) {

@@ -23,6 +23,10 @@ class SmallUnitsTest : public ::testing::Test {
     region_ = *region;
     allocator_ = testing::MakeAllocator(region_);
   }
+  void TearDown() override {
+    testing::ExpectOwnSound(*allocator_);
+    testing::ExpectClean(*region_);
+  }
 
   std::size_t CountAll(std::uint64_t bytes) {
     std::vector<BufferRef> all;

@@ -109,6 +109,7 @@ TEST_F(UnitAdoptionTest, HalfWrittenSlabsAreMendedOrFree) {
 }
 
 TEST_F(UnitAdoptionTest, GranulesWithNonsenseAreLeftAlone) {
+  LeaveDamaged();
   const BufferRef first = MustAlloc(64);
   Send(first);
   EndAllocator();

@@ -81,6 +81,7 @@ TEST_F(UnitReaperTest, WithoutAMessageLayerNothingIsPublished) {
 }
 
 TEST_F(UnitReaperTest, RetainedAndHeldWordsAreNotItsBusiness) {
+  LeaveDamaged();
   const std::vector<BufferPlace> out = DeadUnit(1000, 2);
   Store(out[0], Load(out[0]).Retain());
   Store(out[1], Load(out[1]).Give({9, 9}));
@@ -98,6 +99,7 @@ TEST_F(UnitReaperTest, ReapingTwiceIsReapingOnce) {
 }
 
 TEST_F(UnitReaperTest, OtherGenerationsAndOtherSlotsAreLeftAlone) {
+  LeaveDamaged();
   const std::uint32_t mine = testing::UnitOf(MustAlloc(64));
   const UnitWord owned = UnitWord().Own({kDead.slot, kDead.generation + 1});
   const UnitWord reserved = UnitWord().Reserve({41, 1}, 2);
@@ -112,6 +114,7 @@ TEST_F(UnitReaperTest, OtherGenerationsAndOtherSlotsAreLeftAlone) {
 
 // O7: a reaper that comes too late meets the slot's next process.
 TEST_F(UnitReaperTest, NothingChangesOnceTheLeaseIsSomebodyElses) {
+  LeaveDamaged();
   const std::vector<BufferPlace> out = DeadUnit(1000, 3);
   Set(5, UnitWord().Reserve(kDead, 2));
   Set(6, UnitWord().Reserve(kDead, 2));
@@ -127,6 +130,7 @@ TEST_F(UnitReaperTest, NothingChangesOnceTheLeaseIsSomebodyElses) {
 }
 
 TEST_F(UnitReaperTest, AJudgeDuringWhichTheUnitChangesHandsIsNotBelieved) {
+  LeaveDamaged();
   const std::vector<BufferPlace> out = DeadUnit(1000, 2);
   std::atomic<std::uint64_t>& holder =
       shared().unit(testing::UnitOf(out[0].ref));
