@@ -56,6 +56,8 @@ const char* Describe(AuditKind kind) {
       return "hint for a buffer whose word is not free";
     case AuditKind::kKeepNothing:
       return "keep record of a buffer that is not kept";
+    case AuditKind::kKeepLease:
+      return "keep record of a lease that nobody has, or not this time";
     case AuditKind::kKeepDead:
       return "keep record of a dead process, not yet reaped";
     case AuditKind::kOwnUnitWord:

@@ -68,7 +68,8 @@ enum class AuditKind : std::uint8_t {
   kHintAhead,         // a hint, but the word is not free
   // the layer above
   kKeepNothing,  // a keep record that names no kept buffer
-  kKeepDead,     // a keep record of a dead lease
+  kKeepLease,  // a keep record of a lease that is free, or another generation's
+  kKeepDead,   // a keep record of a dead lease
   // the process's own books
   kOwnUnitWord,     // a unit of ours whose word says otherwise
   kOwnUnitUnknown,  // a word names us, our books do not know the unit

@@ -32,6 +32,26 @@ std::uint32_t KeepTable::RecordHigh(std::uint16_t slot) const {
       std::min<std::uint64_t>(high, geometry_.keep_count));
 }
 
+// The number is somebody else's: never touch a page that is not there.
+std::uint32_t KeepTable::ReadableRecords(std::uint16_t slot) const {
+  const std::uint32_t high = RecordHigh(slot);
+  const Outcome backed = region_->CommitMeta(
+      geometry_.keeps_offset + geometry_.keep_bytes_per_lease * slot,
+      std::uint64_t{high} * sizeof(std::uint64_t));
+  return backed ? high : 0;
+}
+
+bool KeepTable::HasRecord(std::uint16_t slot, KeepRecord record) const {
+  const std::uint32_t high = ReadableRecords(slot);
+  for (std::uint32_t i = 0; i < high; ++i) {
+    // seq_cst <-> keep.dekker: as AnyoneHolds()
+    if (Records(slot)[i].load(std::memory_order_seq_cst) == record.raw()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Outcome KeepTable::Keep(const alloc::Allocator& allocator, BufferRef ref,
                         std::uint32_t group_slot, std::uint64_t position) {
   const auto place = allocator.Locate(ref);

@@ -50,10 +50,29 @@ class KeepTable {
   bool AnyoneHolds(alloc::BufferRef ref) const;
   std::uint64_t KeptByThisProcess();
 
+  // For audits: calls visit(lease slot, record) for each record in use.
+  template <typename Visit>
+  void ForEachRecord(Visit visit) const {
+    const std::uint16_t leases = region_->LeaseHighWater();
+    for (std::uint16_t slot = 0; slot < leases; ++slot) {
+      const std::uint32_t high = ReadableRecords(slot);
+      for (std::uint32_t i = 0; i < high; ++i) {
+        // seq_cst <-> keep.dekker: as AnyoneHolds()
+        const KeepRecord record(
+            Records(slot)[i].load(std::memory_order_seq_cst));
+        if (!record.is_empty()) visit(slot, record);
+      }
+    }
+  }
+  // Whether a lease has exactly that record.
+  bool HasRecord(std::uint16_t lease_slot, KeepRecord record) const;
+
  private:
   KeepTable() = default;
   std::atomic<std::uint64_t>* Records(std::uint16_t lease_slot) const;
   std::uint32_t RecordHigh(std::uint16_t lease_slot) const;
+  // The same, made sure to be backed by memory; 0: they cannot be.
+  std::uint32_t ReadableRecords(std::uint16_t lease_slot) const;
   // What letting go and reaping share: a record already marked as letting.
   void FreeIfLast(alloc::Allocator* allocator, alloc::BufferRef ref) const;
 

@@ -16,29 +16,6 @@ struct JudgeContext {
   const IpcGeometry* geometry;
 };
 
-// Whether a Sent word that the dead process wrote got its place in the ring.
-bool IsPublished(void* context, alloc::BufferRef ref, alloc::BufferWord word) {
-  const auto* judge = static_cast<const JudgeContext*>(context);
-  if (word.group_slot() >= judge->geometry->group_count) return false;
-  const GroupView group(judge->allocator->region(), *judge->geometry,
-                        word.group_slot());
-  // acquire <- ring.reclaim: a position below it is not in the ring
-  const std::uint64_t base =
-      group.header().reclaimed.load(std::memory_order_acquire);
-  // The one position from `base` on whose low bits the word names.
-  const std::uint64_t ahead =
-      (word.sequence_low() - base) & alloc::BufferWord::kSequenceMask;
-  if (ahead >= group.slot_count()) return false;
-  SlotWord slot;
-  // The slot itself decides, never the tail, which may lag behind.
-  if (ReadSlot(group, base + ahead, &slot) != RingAnswer::kOk ||
-      slot.is_control()) {
-    return false;
-  }
-  const auto message = MessagePlace::Of(*judge->allocator, slot.ref());
-  return message && message->buffer().ref == ref;
-}
-
 void DownEntries(const GroupView& group, alloc::LeaseId dead) {
   const std::uint32_t high = group.EntryHigh();
   for (std::uint32_t i = 0; i < high; ++i) {
@@ -63,6 +40,27 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
 
 }  // namespace
 
+bool IsPublished(const alloc::Allocator& allocator, const IpcGeometry& geometry,
+                 alloc::BufferRef ref, alloc::BufferWord word) {
+  if (word.group_slot() >= geometry.group_count) return false;
+  const GroupView group(allocator.region(), geometry, word.group_slot());
+  // acquire <- ring.reclaim: a position below it is not in the ring
+  const std::uint64_t base =
+      group.header().reclaimed.load(std::memory_order_acquire);
+  // The one position from `base` on whose low bits the word names.
+  const std::uint64_t ahead =
+      (word.sequence_low() - base) & alloc::BufferWord::kSequenceMask;
+  if (ahead >= group.slot_count()) return false;
+  SlotWord slot;
+  // The slot itself decides, never the tail, which may lag behind.
+  if (ReadSlot(group, base + ahead, &slot) != RingAnswer::kOk ||
+      slot.is_control()) {
+    return false;
+  }
+  const auto message = MessagePlace::Of(allocator, slot.ref());
+  return message && message->buffer().ref == ref;
+}
+
 void Reap(Attachment* attachment, alloc::LeaseId dead) {
   alloc::Region& region = attachment->region();
   const auto still_dead = [&] {
@@ -76,7 +74,13 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
       [&](const GroupView& group) { DownEntries(group, dead); });
   attachment->keeps().ReapKeeps(&attachment->allocator(), dead);
   JudgeContext judge{&attachment->allocator(), &attachment->geometry()};
-  attachment->allocator().ReapUnits(dead, &IsPublished, &judge);
+  attachment->allocator().ReapUnits(
+      dead,
+      [](void* context, alloc::BufferRef ref, alloc::BufferWord word) {
+        const auto* asked = static_cast<const JudgeContext*>(context);
+        return IsPublished(*asked->allocator, *asked->geometry, ref, word);
+      },
+      &judge);
   attachment->directory().ReapClaims(dead);
   UnlinkBellsOf(region, dead,
                 // relaxed: a number that the dead wrote; cut by the callee

@@ -2,7 +2,11 @@
 #ifndef ZCB_IPC_REAPER_H_
 #define ZCB_IPC_REAPER_H_
 
+#include "allocator/buffer_ref.h"
+#include "allocator/buffer_word.h"
 #include "allocator/lease_word.h"
+#include "allocator/region.h"
+#include "ipc/ipc_layout.h"
 
 namespace zcb::ipc {
 
@@ -20,6 +24,11 @@ class Attachment;
 //      have died before its bell
 //   6. Dead -> Free
 void Reap(Attachment* attachment, alloc::LeaseId dead);
+
+// Whether the ring of its group holds the message that a Sent word names: what
+// decides about the send of a process that died, or that an audit meets.
+bool IsPublished(const alloc::Allocator& allocator, const IpcGeometry& geometry,
+                 alloc::BufferRef ref, alloc::BufferWord word);
 
 }  // namespace zcb::ipc
 

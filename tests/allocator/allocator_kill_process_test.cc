@@ -73,6 +73,8 @@ class AllocatorKillTest : public testing::AllocatorTest {
     ASSERT_TRUE(region()->MarkDeadIfGone(dead));
     allocator().ReapUnits(dead, &Mailbox::Holds, &box_);
     region()->FreeDeadLease(dead);
+    box_.ExpectClean(*region());
+    ASSERT_FALSE(HasFailure()) << "after " << instructions << " instructions";
     for (std::uint32_t i = 0; i < 5; ++i) {
       Mailbox::Receive(box_, allocator(), i);
     }

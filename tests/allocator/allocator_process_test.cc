@@ -95,6 +95,7 @@ class AllocatorProcessTest : public testing::AllocatorTest {
 
   // Everything home: every buffer can be had, once.
   void Audit() {
+    box_.ExpectClean(*region());
     for (std::uint32_t i = 0; i < Mailbox::kSlots; ++i) {
       Mailbox::Receive(box_, allocator(), i);
       // All that gave are gone: nobody has these any more.
@@ -184,6 +185,7 @@ TEST_F(AllocatorProcessTest, AStormOfKillsLosesNothing) {
     auto& child = workers[static_cast<std::size_t>(victim)];
     ::kill(child->pid(), SIGKILL);
     EXPECT_EQ(child->Wait(), -SIGKILL) << "a worker found a fault";
+    if (i % 8 == 0) testing::ExpectSound(*region());  // the others go on
     Reap(victim);
     child = Start(victim);
   }

@@ -76,7 +76,7 @@ class AllocatorTest : public ::testing::Test {
   void TearDown() override {
     if (is_damaged_) return;
     if (allocator_ != nullptr) ExpectOwnSound(*allocator_);
-    ExpectSound(*region_);
+    ExpectSound(*region_, {.quiet = true});
   }
   // For tests that forge words and leave them: no audit at the end.
   void LeaveDamaged() { is_damaged_ = true; }

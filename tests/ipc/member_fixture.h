@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "ipc/attachment.h"
+#include "ipc/audit.h"
 #include "ipc/member.h"
+#include "tests/allocator/audit_testing.h"
 #include "tests/support/temp_directory.h"
 
 namespace zcb::ipc::testing {
@@ -88,6 +90,25 @@ inline std::vector<std::string> ReadAll(Member& member) {
   return all;
 }
 
+// Every buffer in one place, every message in a ring, every keep of a process.
+inline void ExpectSound(Attachment& attachment,
+                        alloc::AuditOptions options = {}) {
+  options.check_backing = true;
+  const auto report = Audit(attachment, options);
+  ASSERT_TRUE(report.ok()) << report.reason();
+  EXPECT_EQ(report->findings.damage(), 0U)
+      << alloc::testing::TextOf(report->findings);
+  EXPECT_EQ(report->SumBytes(), report->region_bytes);
+}
+// The same where nobody is at work, and nobody has died unnoticed.
+inline void ExpectClean(Attachment& attachment) {
+  alloc::AuditOptions options;
+  options.quiet = true;
+  const auto report = Audit(attachment, options);
+  ASSERT_TRUE(report.ok()) << report.reason();
+  EXPECT_TRUE(report->IsClean()) << alloc::testing::TextOf(report->findings);
+}
+
 class MemberTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -95,9 +116,19 @@ class MemberTest : public ::testing::Test {
     ASSERT_TRUE(opened.ok()) << opened.reason();
     attachment_ = *opened;
   }
+  void TearDown() override {
+    if (attachment_ == nullptr || is_damaged_) return;
+    ExpectClean(*attachment_);
+    alloc::testing::ExpectOwnSound(attachment_->allocator());
+  }
+  // For tests that forge words and leave them: no audit at the end.
+  void LeaveDamaged() { is_damaged_ = true; }
 
   zcb::testing::TempDirectory directory_;
   std::shared_ptr<Attachment> attachment_;
+
+ private:
+  bool is_damaged_ = false;
 };
 
 }  // namespace zcb::ipc::testing

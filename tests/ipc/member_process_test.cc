@@ -189,6 +189,7 @@ TEST(MemberProcessTest, KilledSendersLeaveOneSequenceAndNoBufferBehind) {
     const auto stats = peer.attachment->ReadStats();
     EXPECT_EQ(stats.unreclaimed, 0U) << "round " << round;
     EXPECT_EQ(stats.region_out_buffers, 0U) << "round " << round;
+    ExpectClean(*peer.attachment);
   }
 }
 
@@ -215,10 +216,12 @@ TEST(MemberProcessTest, BufferMarkedAsSentButNotPublishedComesBack) {
   marked.Wait();
   Peer peer(directory);
   EXPECT_EQ(peer.attachment->ReadStats().region_out_buffers, 1U);
+  ExpectSound(*peer.attachment);
   child.Kill();
   while (peer.attachment->ReadStats().live_leases != 1) {
   }
   EXPECT_EQ(peer.attachment->ReadStats().region_out_buffers, 0U);
+  ExpectClean(*peer.attachment);
 }
 
 // Dies right after the slot: the message is in the order for ever.
@@ -266,6 +269,7 @@ TEST(MemberProcessTest, MessageOfAKilledSenderIsStillDelivered) {
   }
   peer.attachment->RelievePressure();
   EXPECT_EQ(peer.attachment->ReadStats().region_out_buffers, 0U);
+  ExpectClean(*peer.attachment);
 }
 
 TEST(MemberProcessTest, WhatADeadProcessKeptIsLetGo) {
@@ -295,6 +299,7 @@ TEST(MemberProcessTest, WhatADeadProcessKeptIsLetGo) {
   ReadAll(*peer.joined.member);
   peer.attachment->RelievePressure();
   EXPECT_EQ(peer.attachment->ReadStats().region_out_buffers, 1U);
+  ExpectClean(*peer.attachment);
   child.Kill();
   while (peer.ReadWaiting().substr(0, 4) != "down") {
   }
@@ -304,6 +309,7 @@ TEST(MemberProcessTest, WhatADeadProcessKeptIsLetGo) {
   while (peer.attachment->ReadStats().region_out_buffers != 0) {
     peer.attachment->RelievePressure();
   }
+  ExpectClean(*peer.attachment);
 }
 
 TEST(MemberProcessTest, AfterAKillOfAllTheNextStartIsCleanAndNothingGrows) {
@@ -334,6 +340,7 @@ TEST(MemberProcessTest, AfterAKillOfAllTheNextStartIsCleanAndNothingGrows) {
     Peer peer(directory);
     EXPECT_EQ(ReadAll(*peer.joined.member),
               (std::vector<std::string>{"join 1"}));
+    ExpectClean(*peer.attachment);
   }
   EXPECT_EQ(directory.CountFiles(), 0U) << "the last one cleans up";
 }
