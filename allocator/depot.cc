@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "allocator/paranoid.h"
+
 namespace zcb::alloc {
 namespace {
 
@@ -44,6 +46,8 @@ std::uint32_t Depot::Take(std::uint32_t size_class,
                           std::span<std::uint32_t> out) {
   Shelf& shelf = shelves_[size_class];
   const std::lock_guard lock(shelf.mutex);
+  const InvariantScope books(
+      [&] { ZCB_INVARIANT(shelf.count <= LimitOf(size_class)); });
   const auto count =
       std::min(shelf.count, static_cast<std::uint32_t>(out.size()));
   shelf.count -= count;
@@ -59,6 +63,8 @@ std::uint32_t Depot::Put(std::uint32_t size_class,
                          std::span<const std::uint32_t> lines) {
   Shelf& shelf = shelves_[size_class];
   const std::lock_guard lock(shelf.mutex);
+  const InvariantScope books(
+      [&] { ZCB_INVARIANT(shelf.count <= LimitOf(size_class)); });
   const auto count =
       Reserve(kSizeClasses[size_class].bytes(),
               std::min(LimitOf(size_class) - shelf.count,

@@ -40,13 +40,13 @@ class [[nodiscard]] InvariantScope {
 // but not evaluated unless the build defines ZCB_PARANOID=1; never about shared
 // words, which anybody may damage: these are for audits (audit.h). No shared
 // structure depends on the macro, so both builds may meet in one region.
-#define ZCB_INVARIANT(condition)                                        \
-  do {                                                                  \
-    if constexpr (::zcb::alloc::kIsParanoid) {                          \
-      if (!(condition)) {                                               \
-        ::zcb::alloc::InvariantBroken(#condition, __FILE__, __LINE__);  \
-      }                                                                 \
-    }                                                                   \
+#define ZCB_INVARIANT(condition)                                       \
+  do {                                                                 \
+    if constexpr (::zcb::alloc::kIsParanoid) {                         \
+      if (!(condition)) {                                              \
+        ::zcb::alloc::InvariantBroken(#condition, __FILE__, __LINE__); \
+      }                                                                \
+    }                                                                  \
   } while (false)
 
 #endif  // ZCB_ALLOCATOR_PARANOID_H_

@@ -4,6 +4,7 @@
 
 #include "allocator/buffer_word.h"
 #include "allocator/granule_word.h"
+#include "allocator/paranoid.h"
 
 namespace zcb::alloc {
 namespace {
@@ -72,6 +73,7 @@ void SlabTable::Register(const SlabShape& slab) {
 void SlabTable::PutOne(ClassState& state, const SlabShape& slab,
                        std::uint32_t index) {
   Slab& entry = slabs_[slab.head];
+  ZCB_INVARIANT((map(slab.head)[index / 64] >> (index % 64) & 1) == 0);
   map(slab.head)[index / 64] |= std::uint64_t{1} << (index % 64);
   if (entry.free_count++ == 0) {
     Insert(state.first_free, slab.head, &Slab::next_free, &Slab::previous_free,
@@ -84,6 +86,7 @@ void SlabTable::Create(const SlabShape& slab) {
   const SizeClass& cut = slab.cut();
   ClassState& state = classes_[slab.size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, slab.size_class); });
   Register(slab);
   SharedTables::Hint* const hints = shared_.hints(slab);
   for (std::uint32_t i = 0; i < cut.count; ++i) {
@@ -123,6 +126,7 @@ void SlabTable::Adopt(const SlabShape& slab) {
   const SizeClass& cut = slab.cut();
   ClassState& state = classes_[slab.size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, slab.size_class); });
   Register(slab);
   for (std::uint32_t g = cut.granules; g-- > 0;) {
     const bool interior = cut.is_run() && g > 0;
@@ -238,6 +242,7 @@ std::uint32_t SlabTable::Take(std::uint32_t size_class,
                               std::uint32_t hint_lines) {
   ClassState& state = classes_[size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, size_class); });
   std::uint32_t taken = TakeMapped(state, size_class, out);
   if (taken < out.size() && hint_lines > 0) {
     ScanFromCursor(state, size_class,
@@ -252,6 +257,7 @@ void SlabTable::Put(std::uint32_t size_class,
   const SizeClass& cut = kSizeClasses[size_class];
   ClassState& state = classes_[size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, size_class); });
   for (const std::uint32_t line : lines) {
     const SlabShape slab = PrivateTables::SlabAround(line, size_class);
     PutOne(state, slab, IndexInSlab(cut, line - slab.first_line()));
@@ -291,6 +297,7 @@ void SlabTable::Dissolve(ClassState& state, const SlabShape& slab) {
 std::uint32_t SlabTable::Collect(std::uint32_t size_class, bool words) {
   ClassState& state = classes_[size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, size_class); });
   std::uint32_t found = 0;
   std::uint32_t head = state.first;
   if (head == kNone) return 0;
@@ -307,6 +314,7 @@ std::uint32_t SlabTable::DissolveEmpty(std::uint32_t size_class) {
   const SizeClass& cut = kSizeClasses[size_class];
   ClassState& state = classes_[size_class];
   const std::lock_guard lock(state.mutex);
+  const InvariantScope books([&] { CheckClass(state, size_class); });
   std::uint32_t dissolved = 0;
   std::uint32_t head = state.first_free;
   while (state.empty_count > 0) {

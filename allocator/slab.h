@@ -116,6 +116,8 @@ class SlabTable {
   bool IsSlabConsistent(const SlabShape& slab) const;
   bool IsClassConsistent(const ClassState& state, std::uint32_t size_class,
                          std::uint32_t most_slabs) const;
+  // Paranoid builds: at the beginning and at the end of what changes a class.
+  void CheckClass(const ClassState& state, std::uint32_t size_class) const;
 
   std::uint64_t* map(std::uint32_t head) const {
     return maps_ + std::size_t{head} * kMapWords;

@@ -1,6 +1,7 @@
 // What must be true of SlabTable's books whenever nobody is changing them.
 #include <bit>
 
+#include "allocator/paranoid.h"
 #include "allocator/slab.h"
 
 namespace zcb::alloc {
@@ -77,6 +78,11 @@ bool SlabTable::IsClassConsistent(const ClassState& state,
   }
   return cursor_found && in_free_ring == with_free &&
          empty == state.empty_count;
+}
+
+void SlabTable::CheckClass(const ClassState& state,
+                           std::uint32_t size_class) const {
+  ZCB_INVARIANT(IsClassConsistent(state, size_class, kParanoidSlabs));
 }
 
 bool SlabTable::IsConsistent(std::uint32_t size_class,

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 
+#include "allocator/paranoid.h"
 #include "allocator/private_mapping.h"
 
 namespace zcb::alloc {
@@ -23,6 +24,8 @@ struct ThreadCacheRegistry {
   static void Unlink(ThreadCacheSet& set, ThreadCache& cache);
   static void Close(ThreadCacheSet& set);
   static void Leave(ThreadCache& cache);
+  // Paranoid builds, with the lock held: the list is linked both ways.
+  static void Check(const ThreadCacheSet& set);
 };
 
 namespace {
@@ -82,8 +85,21 @@ ThreadCacheRegistry* ThreadCacheRegistry::Get() {
   return known;
 }
 
+void ThreadCacheRegistry::Check(const ThreadCacheSet& set) {
+  const ThreadCache* before = nullptr;
+  for (const ThreadCache* cache = set.first_; cache != nullptr;
+       cache = cache->next_of_set) {
+    ZCB_INVARIANT(cache->previous_of_set == before);
+    ZCB_INVARIANT(cache->owner_id == set.id_);
+    // relaxed: written under the lock
+    ZCB_INVARIANT(cache->set.load(std::memory_order_relaxed) == &set);
+    before = cache;
+  }
+}
+
 void ThreadCacheRegistry::Link(ThreadCacheSet& set, ThreadCache& cache) {
   const std::lock_guard lock(Get()->mutex);
+  const InvariantScope books([&] { Check(set); });
   cache.next_of_set = set.first_;
   if (set.first_ != nullptr) set.first_->previous_of_set = &cache;
   set.first_ = &cache;
@@ -101,6 +117,7 @@ void ThreadCacheRegistry::Unlink(ThreadCacheSet& set, ThreadCache& cache) {
 
 void ThreadCacheRegistry::Close(ThreadCacheSet& set) {
   const std::lock_guard lock(Get()->mutex);
+  const InvariantScope books([&] { Check(set); });
   for (ThreadCache* cache = set.first_; cache != nullptr;) {
     // The thread may unmap it as soon as it is let go.
     ThreadCache* const next = cache->next_of_set;
@@ -122,6 +139,7 @@ void ThreadCacheRegistry::Leave(ThreadCache& cache) {
   // relaxed: under the lock
   ThreadCacheSet* const set = cache.set.load(std::memory_order_relaxed);
   if (set == nullptr) return;
+  const InvariantScope books([&] { Check(*set); });
   set->flush_(set->context_, cache);
   Unlink(*set, cache);
 }

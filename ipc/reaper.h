@@ -2,10 +2,10 @@
 #ifndef ZCB_IPC_REAPER_H_
 #define ZCB_IPC_REAPER_H_
 
+#include "allocator/allocator.h"
 #include "allocator/buffer_ref.h"
 #include "allocator/buffer_word.h"
 #include "allocator/lease_word.h"
-#include "allocator/region.h"
 #include "ipc/ipc_layout.h"
 
 namespace zcb::ipc {

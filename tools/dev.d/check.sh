@@ -2,7 +2,7 @@
 # Sourced by tools/dev: "check" and "format".
 
 # A step is a word here, a line in describe() and a function check_STEP.
-readonly kSteps=(format tidy layering edges asan tsan clang aarch64)
+readonly kSteps=(format tidy layering edges asan tsan paranoid clang aarch64)
 readonly kLibrary=(allocator ipc cpg)
 
 # Minutes on two cores with a cold build, and what the step does.
@@ -14,6 +14,7 @@ describe() {
     edges) echo "1 atomic operations and their named edges" ;;
     asan) echo "14 tests under address and undefined-behaviour sanitizers" ;;
     tsan) echo "14 tests under the thread sanitizer" ;;
+    paranoid) echo "9 allocator and ipc tests, every private book checked" ;;
     clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
     aarch64) echo "5 tests of allocator and ipc, cross-built, under qemu-user" ;;
     *) return 1 ;;
@@ -106,6 +107,11 @@ check_edges() { "$ROOT/tools/edges"; }
 check_asan() { run_tests --config=asan; }
 
 check_tsan() { run_tests --config=tsan; }
+
+check_paranoid() {
+  run_tests --config=paranoid "--test_tag_filters=$kEverydayTests" \
+    //tests/allocator/... //tests/ipc/...
+}
 
 check_clang() {
   local config=clang
