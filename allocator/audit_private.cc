@@ -6,11 +6,15 @@
 
 #include "allocator/buffer_word.h"
 #include "allocator/granule_map.h"
+#include "allocator/granule_word.h"
 #include "allocator/private_mapping.h"
 #include "allocator/unit_word.h"
 
 namespace zcb::alloc {
 namespace {
+
+// Of granule words only: the end of an extent, in the unit after it.
+constexpr std::uint32_t kTailClass = kExtentClass + 1;
 
 class PrivateAudit {
  public:
@@ -22,7 +26,9 @@ class PrivateAudit {
         stored_memory_(tables_.line_count()),
         stored_(stored_memory_.as<std::uint8_t>()),
         free_granules_(shared_.unit_count()),
-        is_ours_(shared_.unit_count()) {}
+        is_in_table_(shared_.unit_count()),
+        is_extent_(shared_.unit_count()),
+        taken_(shared_.granule_count()) {}
 
   bool ok() const { return stored_memory_.ok(); }
 
@@ -103,7 +109,7 @@ class PrivateAudit {
     supply_.units().ForEachOwned(
         [&](std::uint32_t unit, UnitWord word, GranuleMap free) {
           ++report_.units;
-          is_ours_[unit] = true;
+          is_in_table_[unit] = true;
           free_granules_[unit] = free;
           CheckUnitWord(unit, word);
         });
@@ -173,11 +179,10 @@ class PrivateAudit {
   // Granules of a slab are in a unit of ours, not free there, and of no other.
   void TakeGranules(std::uint32_t first, std::uint32_t granules) {
     const std::uint32_t unit = shared_.UnitOfGranule(first);
-    if (!is_ours_[unit]) {
+    if (!is_in_table_[unit]) {
       Damage(AuditKind::kOwnUnitWord, AuditWhere::kUnit, unit, first);
       return;
     }
-    taken_.resize(shared_.granule_count());
     for (std::uint32_t g = first; g < first + granules; ++g) {
       if (taken_[g] ||
           free_granules_[unit].IsFree(g - shared_.FirstGranuleOf(unit), 1)) {
@@ -190,12 +195,10 @@ class PrivateAudit {
   void LookAtExtents() {
     supply_.extents().ForEachOwned([&](std::uint32_t unit, UnitWord head) {
       ++report_.extents;
-      is_ours_[unit] = true;
+      is_extent_[unit] = true;
       CheckUnitWord(unit, head);
       const std::uint32_t granule = shared_.FirstGranuleOf(unit);
-      // relaxed: the threads are quiet
-      if (tables_.code(granule).load(std::memory_order_relaxed) !=
-          CodeOf(kExtentClass)) {
+      if (CodeOfGranule(granule) != CodeOf(kExtentClass)) {
         Damage(AuditKind::kOwnCode, AuditWhere::kGranule, granule);
       }
       const std::uint32_t line = shared_.FirstLineOf(unit);
@@ -207,19 +210,32 @@ class PrivateAudit {
   // What is neither free in its unit nor cut has no code, and is nobody's:
   // left where an adopter could make no sense of the words.
   void LookAtGranules() {
-    taken_.resize(shared_.granule_count());
     for (std::uint32_t g = 0; g < shared_.granule_count(); ++g) {
       const std::uint32_t unit = shared_.UnitOfGranule(g);
-      // relaxed: the threads are quiet
-      const GranuleCode code = tables_.code(g).load(std::memory_order_relaxed);
-      const bool is_free =
-          free_granules_[unit].IsFree(g - shared_.FirstGranuleOf(unit), 1);
-      if (code != kNoCode && is_free) {
-        Damage(AuditKind::kOwnCode, AuditWhere::kGranule, g, code);
-      } else if (is_ours_[unit] && !is_free && code == kNoCode) {
+      const std::uint32_t first = shared_.FirstGranuleOf(unit);
+      const bool is_free = free_granules_[unit].IsFree(g - first, 1);
+      if (CodeOfGranule(g) != kNoCode) {
+        if (!is_free) continue;
+        Damage(AuditKind::kOwnCode, AuditWhere::kGranule, g, CodeOfGranule(g));
+      } else if (is_in_table_[unit] && !is_free && !IsKeptBack(g, first)) {
         Damage(AuditKind::kOwnLost, AuditWhere::kGranule, g);
       }
     }
+  }
+
+  GranuleCode CodeOfGranule(std::uint32_t granule) const {
+    // relaxed: the threads are quiet
+    return tables_.code(granule).load(std::memory_order_relaxed);
+  }
+
+  // A unit that begins with the end of an extent: of ours, which may keep all
+  // of it, or of a process that is gone.
+  bool IsKeptBack(std::uint32_t granule, std::uint32_t first) const {
+    // relaxed: our own unit's word
+    const GranuleWord word(
+        shared_.granule(granule).load(std::memory_order_relaxed));
+    return CodeOfGranule(first) == kInteriorCode ||
+           (word.is_valid() && word.size_class() == kTailClass);
   }
 
   void LookForUnknownUnits() {
@@ -231,7 +247,7 @@ class PrivateAudit {
                              (word.kind() == UnitWord::Kind::kReserved ||
                               word.kind() == UnitWord::Kind::kFreeing ||
                               word.kind() == UnitWord::Kind::kExtentHead));
-      if (names_us && !is_ours_[unit]) {
+      if (names_us && !is_in_table_[unit] && !is_extent_[unit]) {
         Damage(AuditKind::kOwnUnitUnknown, AuditWhere::kUnit, unit, word.raw());
       }
     }
@@ -244,7 +260,8 @@ class PrivateAudit {
   PrivateMapping stored_memory_;
   std::uint8_t* stored_;  // by line: in how many places it lies free
   std::vector<GranuleMap> free_granules_;  // by unit
-  std::vector<bool> is_ours_;              // by unit
+  std::vector<bool> is_in_table_;          // by unit: owned, for slabs
+  std::vector<bool> is_extent_;            // by unit: the head of one of ours
   std::vector<bool> taken_;                // by granule: of a slab
   OwnAuditReport report_;
 };
