@@ -52,7 +52,8 @@ class IpcAudit {
   bool IsInRing(BufferRef ref, BufferWord word) const {
     // A group that was never made has no pages to look at.
     return has_group_[word.group_slot()] &&
-           IsPublished(attachment_.allocator(), attachment_.geometry(), ref, word);
+           IsPublished(attachment_.allocator(), attachment_.geometry(), ref,
+                       word);
   }
 
   // By the records as they were; what is not among them may be new, or still
