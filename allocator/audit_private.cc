@@ -154,6 +154,7 @@ class PrivateAudit {
     const BufferState state = StateOf(line);
     switch (state) {
       case BufferState::kCached:
+      case BufferState::kPoisoned:
         if (stored_[line] == 0) {
           Damage(AuditKind::kOwnLost, AuditWhere::kLine, line, word.raw());
         }
@@ -162,6 +163,12 @@ class PrivateAudit {
       case BufferState::kLeaving:
         ++report_.live;
         break;
+      case BufferState::kTaken:  // before its unit was adopted by us
+        ++report_.live;
+        if (!word.IsHeldBy(lease_)) {
+          Damage(AuditKind::kOwnOut, AuditWhere::kLine, line, word.raw());
+        }
+        return;
       case BufferState::kAway:
       case BufferState::kJudged:
         ++report_.away;
