@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <set>
 
 #include "tests/allocator/allocator_testing.h"
