@@ -128,8 +128,8 @@ struct zcb_options {
 
   /** The most memory that this process may own. ZCB_QUOTA_BYTES, else none. */
   uint64_t quota_bytes;
-  /** Empty memory that stays with this process. ZCB_SPARE_BYTES, else 32 MiB.
-   */
+  /** Empty memory that stays with this process for its next need.
+   *  ZCB_SPARE_BYTES, else some tens of MiB. */
   uint64_t spare_bytes;
   /** Free memory of the region beyond this is given back to the system by
    *  whoever frees it. ZCB_IDLE_BYTES, else ZCB_ALL. */
@@ -321,6 +321,19 @@ zcb_status zcb_reap_dead(zcb_allocator* allocator, uint32_t* count);
  */
 zcb_status zcb_prefault(zcb_allocator* allocator, uint64_t bytes,
                         uint64_t* ready_bytes);
+
+/**
+ * Keeps this process's mappings of the region from being swapped out, from the
+ * first touch of each page on; prefault what must not fault at all.
+ * @return ZCB_OK  also if they are locked already.
+ * @return ZCB_NO_RESOURCES   RLIMIT_MEMLOCK is too small: the whole region
+ *                            counts, touched or not. Nothing is locked.
+ * @return ZCB_NOT_SUPPORTED  no such call in this kernel.
+ */
+zcb_status zcb_lock_memory(zcb_allocator* allocator);
+
+/** Takes that back. @return ZCB_OK */
+zcb_status zcb_unlock_memory(zcb_allocator* allocator);
 
 /**
  * Gives free memory of the region back to the system, but for `keep_bytes`;

@@ -109,6 +109,7 @@ Report Tell(const AuditReport& audit) {
 
 using zcb::Result;
 using zcb::alloc::Allocator;
+using zcb::alloc::Answer;
 using zcb::alloc::AnswerBytes;
 using zcb::alloc::AuditReport;
 using zcb::alloc::Call;
@@ -140,6 +141,18 @@ zcb_status zcb_prefault(zcb_allocator* allocator, uint64_t bytes,
                         uint64_t* ready_bytes) {
   return Call(allocator, [&](Allocator& own) {
     return AnswerBytes(own.Prefault(bytes), ready_bytes);
+  });
+}
+
+zcb_status zcb_lock_memory(zcb_allocator* allocator) {
+  return Call(allocator,
+              [](Allocator& own) { return Answer(own.region().LockMemory()); });
+}
+
+zcb_status zcb_unlock_memory(zcb_allocator* allocator) {
+  return Call(allocator, [](Allocator& own) {
+    own.region().UnlockMemory();
+    return ZCB_OK;
   });
 }
 

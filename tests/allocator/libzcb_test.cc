@@ -47,7 +47,7 @@ const char* const kFunctions[] = {
     "zcb_prefault",       "zcb_ptr_of",        "zcb_reap_dead",
     "zcb_ref_of",         "zcb_stats",         "zcb_status_text",
     "zcb_take",           "zcb_trim",          "zcb_usable_size",
-    "zcb_version",
+    "zcb_lock_memory",    "zcb_unlock_memory", "zcb_version",
 };
 
 TEST(LibzcbTest, ItNeedsNothingButTheCLibrary) {

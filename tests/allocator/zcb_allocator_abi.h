@@ -112,6 +112,8 @@ struct ZcbFunctions {
   zcb_status (*collect)(zcb_allocator*);
   zcb_status (*reap_dead)(zcb_allocator*, uint32_t*);
   zcb_status (*prefault)(zcb_allocator*, uint64_t, uint64_t*);
+  zcb_status (*lock_memory)(zcb_allocator*);
+  zcb_status (*unlock_memory)(zcb_allocator*);
   zcb_status (*trim)(zcb_allocator*, uint64_t, uint64_t*);
   zcb_status (*stats)(zcb_allocator*, struct zcb_allocator_stats*);
   zcb_status (*audit)(zcb_allocator*, struct zcb_audit_report*);
@@ -126,7 +128,8 @@ struct ZcbFunctions {
    zcb_ref_of,         zcb_ptr_of,          \
    zcb_give,           zcb_take,            \
    zcb_collect,        zcb_reap_dead,       \
-   zcb_prefault,       zcb_trim,            \
+   zcb_prefault,       zcb_lock_memory,     \
+   zcb_unlock_memory,  zcb_trim,            \
    zcb_stats,          zcb_audit,           \
    zcb_status_text,    zcb_last_reason,     \
    zcb_version}

@@ -1,4 +1,5 @@
 // The C interface between processes, over fork, and when one is killed.
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -50,6 +51,8 @@ TEST_F(ZcbAllocatorProcessTest, AnInheritedAllocatorIsABadHandle) {
     CHECK_IN_CHILD(zcb_collect(inherited) == ZCB_BAD_HANDLE);
     CHECK_IN_CHILD(zcb_reap_dead(inherited, nullptr) == ZCB_BAD_HANDLE);
     CHECK_IN_CHILD(zcb_prefault(inherited, 1, nullptr) == ZCB_BAD_HANDLE);
+    CHECK_IN_CHILD(zcb_lock_memory(inherited) == ZCB_BAD_HANDLE);
+    CHECK_IN_CHILD(zcb_unlock_memory(inherited) == ZCB_BAD_HANDLE);
     CHECK_IN_CHILD(zcb_trim(inherited, 0, nullptr) == ZCB_BAD_HANDLE);
     CHECK_IN_CHILD(zcb_audit(inherited, &report) == ZCB_BAD_HANDLE);
     CHECK_IN_CHILD(zcb_stats(inherited, &stats) == ZCB_BAD_HANDLE);
@@ -121,6 +124,32 @@ TEST_F(ZcbAllocatorProcessTest, WhatAKilledProcessHadServesTheOthers) {
   std::size_t count = 0;
   while (zcb_alloc(allocator(), 100'000, &buffer) == ZCB_OK) ++count;
   EXPECT_EQ(count, whole);
+}
+
+TEST_F(ZcbAllocatorProcessTest, MemoryIsLockedAsFarAsTheLimitAllows) {
+  ChildProcess child([&] {
+    const rlimit none = {0, 0};
+    CHECK_IN_CHILD(setrlimit(RLIMIT_MEMLOCK, &none) == 0);
+    // Root is not held to the limit: be somebody else, with the files open.
+    zcb_allocator* mine = nullptr;
+    const auto options = Options();
+    CHECK_IN_CHILD(zcb_allocator_open(&options, &mine) == ZCB_OK);
+    if (getuid() == 0) CHECK_IN_CHILD(setresuid(65534, 65534, 65534) == 0);
+    CHECK_IN_CHILD(zcb_lock_memory(mine) == ZCB_NO_RESOURCES);
+    CHECK_IN_CHILD(*zcb_last_reason() != '\0');
+    void* buffer = nullptr;
+    CHECK_IN_CHILD(zcb_alloc(mine, 100, &buffer) == ZCB_OK);
+    return 0;
+  });
+  EXPECT_EQ(child.Join(), 0);
+  const zcb_status locked = zcb_lock_memory(allocator());
+  if (locked != ZCB_OK) {
+    EXPECT_EQ(locked, ZCB_NO_RESOURCES) << zcb_last_reason();
+    GTEST_SKIP() << "this user may not lock 16 MiB";
+  }
+  EXPECT_EQ(zcb_lock_memory(allocator()), ZCB_OK);
+  MustFree(MustAlloc(100));
+  EXPECT_EQ(zcb_unlock_memory(allocator()), ZCB_OK);
 }
 
 // A child that opens the region, does something, and waits to be killed.
