@@ -227,6 +227,25 @@ TEST_F(ZcbAllocatorTest, OpeningTwiceGivesTheSameAndWantsTwoCloses) {
   EXPECT_EQ(zcb_allocator_close(nullptr), ZCB_INVALID_PARAM);
 }
 
+TEST_F(ZcbAllocatorTest, ThreadsOpenAndCloseTheSameAtATime) {
+  const auto options = Options();
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) {
+        zcb_allocator* mine = nullptr;
+        ASSERT_EQ(zcb_allocator_open(&options, &mine), ZCB_OK) << Reason();
+        void* buffer = nullptr;
+        ASSERT_EQ(zcb_alloc(mine, 1000, &buffer), ZCB_OK) << Reason();
+        ASSERT_EQ(zcb_free(mine, buffer), ZCB_OK) << Reason();
+        ASSERT_EQ(zcb_allocator_close(mine), ZCB_OK) << Reason();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(directory().CountFiles(), 0U);
+}
+
 TEST_F(ZcbAllocatorTest, BuffersNotFreedGoBackWhenItIsClosed) {
   auto options = Options();
   options.name = "kept";
@@ -322,6 +341,7 @@ TEST_F(ZcbAllocatorTest, EveryStatusHasAText) {
 TEST_F(ZcbAllocatorTest, ThreadsFreeWhatOthersAllocated) {
   constexpr int kThreads = 4;
   constexpr std::size_t kEach = 2000;
+  allocator();  // opened once, before the threads
   std::vector<std::vector<void*>> made(kThreads);
   const auto InThreads = [&](auto body) {
     std::vector<std::thread> threads;
