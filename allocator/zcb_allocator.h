@@ -357,7 +357,7 @@ struct zcb_allocator_stats {
   uint64_t out_buffers;
   /** Taken from other processes, and not freed yet. */
   uint64_t taken_buffers;
-  /** Memory it owns for buffers up to 1 MiB, and for larger ones. */
+  /** Memory it owns for buffers smaller than a unit, and for larger ones. */
   uint64_t owned_bytes;
   uint64_t extent_bytes;
   /** The region: its size, and how much of that is backed by memory. */
