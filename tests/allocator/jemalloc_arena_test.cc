@@ -6,15 +6,13 @@
 #include <jemalloc/jemalloc.h>
 
 #include <algorithm>
-#include <barrier>
 #include <cstdlib>
 #include <cstring>
+#include <initializer_list>
 #include <string>
-#include <thread>
-#include <unordered_map>
 #include <vector>
 
-#include "tests/allocator/allocator_testing.h"
+#include "tests/allocator/jemalloc_arena_testing.h"
 
 namespace zcb::alloc {
 namespace {
@@ -22,52 +20,7 @@ namespace {
 constexpr std::uint64_t kPage = 4096;
 using Sizes = std::initializer_list<std::size_t>;
 
-class JemallocArenaTest : public testing::AllocatorTest {
- protected:
-  explicit JemallocArenaTest(std::uint32_t units = 8) : AllocatorTest(units) {}
-
-  std::unique_ptr<JemallocArena> MakeArena(
-      const JemallocArenaOptions& options = {}) {
-    auto arena = JemallocArena::Create(allocator(), options);
-    if (!arena) {
-      ADD_FAILURE() << arena.reason();
-      std::abort();
-    }
-    return std::move(*arena);
-  }
-  static std::byte* Must(const Result<void*>& block) {
-    EXPECT_TRUE(block.ok()) << block.reason();
-    return block ? static_cast<std::byte*>(*block) : nullptr;
-  }
-  static void MustDeallocate(JemallocArena& arena, void* block) {
-    const Outcome freed = arena.Deallocate(block);
-    EXPECT_TRUE(freed.ok()) << freed.reason();
-  }
-  bool IsInRegion(const void* address) {
-    const auto* const at = static_cast<const std::byte*>(address);
-    return std::less_equal<>()(region()->data(), at) &&
-           std::less<>()(at,
-                         region()->data() + region()->geometry().region_bytes);
-  }
-  // Everybody else can have all of the region.
-  bool IsAllBack() {
-    const auto all = AllocAll(kUnitBytes);
-    FreeAll(all);
-    return all.size() == region()->geometry().unit_count;
-  }
-  static std::vector<std::byte*> TakeAll(JemallocArena& arena,
-                                         std::size_t bytes) {
-    std::vector<std::byte*> blocks;
-    for (;;) {
-      const auto block = arena.Allocate(bytes);
-      if (!block) {
-        EXPECT_EQ(block.status(), Status::kNoMemory);
-        return blocks;
-      }
-      blocks.push_back(static_cast<std::byte*>(*block));
-    }
-  }
-};
+using JemallocArenaTest = testing::JemallocArenaTest;
 
 TEST_F(JemallocArenaTest, AValueLiesInTheRegionWhereItsOffsetSays) {
   const auto arena = MakeArena();
@@ -261,89 +214,6 @@ TEST_F(JemallocArenaTest, ForeignMemoryIsRefused) {
   MustDeallocate(*other, theirs);
 }
 
-TEST_F(JemallocArenaTest, TheEndOfOneArenaLeavesTheOthersAlone) {
-  auto a = MakeArena();
-  const auto b = MakeArena();
-  for (int i = 0; i < 50; ++i) Must(a->Allocate(30'000));
-  std::byte* const stays = Must(b->Allocate(30'000));
-  std::memset(stays, 9, 30'000);
-  a.reset();
-  EXPECT_EQ(std::count(stays, stays + 30'000, std::byte{9}), 30'000);
-  EXPECT_EQ(b->Stats().region_bytes, kUnitBytes);
-  const auto rest = AllocAll(kUnitBytes);
-  EXPECT_EQ(rest.size(), 7U) << "what the first one had is back";
-  FreeAll(rest);
-  MustDeallocate(*b, stays);
-  EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, ArenasComeAndGoWithoutEnd) {
-  // More than jemalloc has at a time.
-  for (int i = 0; i < 5'000; ++i) Must(MakeArena()->Allocate(100));
-  EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, OneArenaTooManyIsRefused) {
-  std::vector<std::unique_ptr<JemallocArena>> arenas;
-  for (;;) {
-    auto arena = JemallocArena::Create(allocator());
-    if (!arena) {
-      EXPECT_EQ(arena.status(), Status::kNoResources);
-      break;
-    }
-    arenas.push_back(std::move(*arena));
-  }
-  EXPECT_GT(arenas.size(), 4'000U);
-  arenas.pop_back();
-  Must(MakeArena()->Allocate(100));
-}
-
-TEST_F(JemallocArenaTest, ThreadsThatEndLeaveNothingBehind) {
-  const auto arena = MakeArena();
-  for (std::uint32_t t = 0; t < 200; ++t) {
-    std::thread([&] {
-      testing::Random random(t);
-      std::vector<std::byte*> blocks;
-      for (int i = 0; i < 20; ++i) {
-        blocks.push_back(
-            Must(arena->Allocate(1 + random.Below(64U << random.Below(10)))));
-      }
-      for (std::byte* const block : blocks) MustDeallocate(*arena, block);
-    }).join();
-  }
-  EXPECT_EQ(arena->Stats().region_bytes, 0U);
-  EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, ManyThreadsAtOnceKeepTheirValues) {
-  const auto arena = MakeArena();
-  std::vector<std::thread> threads;
-  for (std::uint32_t t = 0; t < 4; ++t) {
-    threads.emplace_back([&, t] {
-      testing::Random random(t);
-      std::vector<std::pair<std::byte*, std::size_t>> values(32);
-      const auto mark = static_cast<std::byte>(t + 1);
-      for (int i = 0; i < 4'000; ++i) {
-        auto& [value, bytes] = values[random.Below(32)];
-        if (value != nullptr) {
-          ASSERT_EQ(value[0], mark);
-          ASSERT_EQ(value[bytes - 1], mark);
-          MustDeallocate(*arena, value);
-        }
-        bytes = 1 + random.Below(64U << random.Below(11));
-        const auto block = arena->Allocate(bytes);
-        value = block ? static_cast<std::byte*>(*block) : nullptr;
-        if (value == nullptr) continue;
-        value[0] = value[bytes - 1] = mark;
-      }
-      for (const auto& [value, bytes] : values) MustDeallocate(*arena, value);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  arena->Trim();
-  EXPECT_TRUE(IsAllBack());
-}
-
 TEST_F(JemallocArenaTest, MemoryFromBareMallocxBelongsToTheArena) {
   const auto arena = MakeArena();
   void* block = mallocx(1'000, arena->mallocx_flags());
@@ -387,88 +257,6 @@ TEST_F(JemallocArenaTest, ThePressureHookMayCallMalloc) {
   for (std::byte* const block : blocks) MustDeallocate(*arena, block);
   allocator().SetPressureHook(nullptr, nullptr);
   EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, AnArenaWithAThreadBoundToItIsLeftToTheAllocator) {
-  auto arena = MakeArena();
-  std::byte* const block = Must(arena->Allocate(100));
-  unsigned index = 0;
-  std::size_t length = sizeof index;
-  void* const address = block;
-  ASSERT_EQ(mallctl("arenas.lookup", &index, &length,
-                    const_cast<void**>(&address), sizeof address),
-            0);
-  std::barrier gate(2);
-  std::thread bound([&] {
-    EXPECT_EQ(mallctl("thread.arena", nullptr, nullptr, &index, sizeof index),
-              0);
-    gate.arrive_and_wait();
-    gate.arrive_and_wait();
-  });
-  gate.arrive_and_wait();
-  arena.reset();  // jemalloc refuses
-  gate.arrive_and_wait();
-  bound.join();
-  EXPECT_EQ(AllocAll(kUnitBytes).size(), 7U);
-  EndAllocator();
-  NewAllocator();
-  EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, ContainersPutTheirElementsIntoTheArena) {
-  const auto arena = MakeArena();
-  {
-    using String =
-        std::basic_string<char, std::char_traits<char>, ArenaAllocator<char>>;
-    const ArenaAllocator<char> in_arena(*arena);
-    std::unordered_map<int, String> map;  // itself private
-    for (int i = 0; i < 1'000; ++i) {
-      map.emplace(i, String(100 + static_cast<std::size_t>(i), 'v', in_arena));
-    }
-    map.erase(17);
-    EXPECT_FALSE(arena->OffsetOf(&map.at(5)).has_value());
-    EXPECT_TRUE(arena->OffsetOf(map.at(5).data()).has_value());
-    const String copy = map.at(5);
-    EXPECT_TRUE(arena->OffsetOf(copy.data()).has_value());
-    const String small("short", in_arena);
-    EXPECT_FALSE(arena->OffsetOf(small.data()).has_value());
-    // 64-byte elements of another type, by conversion.
-    struct alignas(64) Wide {
-      char bytes[64];
-    };
-    std::vector<Wide, ArenaAllocator<Wide>> wide(10, in_arena);
-    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(wide.data()) % 64, 0U);
-    EXPECT_TRUE(arena->OffsetOf(wide.data()).has_value());
-    EXPECT_THROW(wide.resize(9 * kUnitBytes / 64), std::bad_alloc);
-    EXPECT_EQ(wide.size(), 10U);
-    EXPECT_THROW((void)ArenaAllocator<Wide>(*arena).allocate(~std::size_t{0}),
-                 std::bad_array_new_length);
-  }
-  EXPECT_TRUE(IsAllBack());
-}
-
-TEST_F(JemallocArenaTest, TwoArenasDoNotMixTheirPages) {
-  const auto a = MakeArena();
-  const auto b = MakeArena();
-  for (int i = 0; i < 200; ++i) {
-    std::byte* const of_a = Must(a->Allocate(20'000));
-    std::byte* const of_b = Must(b->Allocate(20'000));
-    EXPECT_FALSE(a->OffsetOf(of_b).has_value());
-    EXPECT_FALSE(b->OffsetOf(of_a).has_value());
-  }
-}
-
-TEST_F(JemallocArenaTest, ArenaAllocatorsAreEqualIfTheirArenaIsTheSame) {
-  const auto a = MakeArena();
-  const auto b = MakeArena();
-  EXPECT_TRUE(ArenaAllocator<int>(*a) == ArenaAllocator<char>(*a));
-  EXPECT_FALSE(ArenaAllocator<int>(*a) == ArenaAllocator<int>(*b));
-  std::vector<int, ArenaAllocator<int>> from(100, ArenaAllocator<int>(*a));
-  std::vector<int, ArenaAllocator<int>> to{ArenaAllocator<int>(*b)};
-  const int* const data = from.data();
-  to = std::move(from);
-  EXPECT_EQ(to.data(), data) << "moved, not copied";
-  EXPECT_TRUE(to.get_allocator() == ArenaAllocator<int>(*a));
 }
 
 class JemallocArenaTablesTest : public JemallocArenaTest {
