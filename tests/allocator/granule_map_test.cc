@@ -27,6 +27,18 @@ TEST(GranuleMapTest, SlabsGoLowAndAlignedRunsGoHigh) {
   EXPECT_EQ(map.Find(kSizeClasses[43]), 0U);
 }
 
+TEST(GranuleMapTest, KnowsItsLongestRun) {
+  GranuleMap map = GranuleMap::AllFree(kGranules);
+  EXPECT_EQ(map.LongestRun(), kGranules);
+  map.Take(12, 1);
+  EXPECT_EQ(map.LongestRun(), 19U) << "13 to 31";
+  map.Take(20, 12);
+  EXPECT_EQ(map.LongestRun(), 12U) << "0 to 11";
+  map.Take(0, 20);
+  EXPECT_EQ(map.LongestRun(), 0U);
+  EXPECT_EQ(GranuleMap::AllFree(kGranulesPerSmallUnit).LongestRun(), 4U);
+}
+
 TEST(GranuleMapTest, FindsRoomExactlyWhenThereIsSome) {
   std::mt19937 random(1);
   for (int round = 0; round < 20000; ++round) {
