@@ -93,7 +93,7 @@ TEST_F(AlignedAllocTest, EveryAlignmentIsKeptForEverySize) {
 }
 
 TEST_F(AlignedAllocTest, SmallAlignmentsCostNothing) {
-  for (const std::uint64_t a : {1, 8, 64}) {
+  for (const std::uint64_t a : {1U, 8U, 64U}) {
     const auto ref = allocator().AllocAligned(100, a);
     ASSERT_TRUE(ref.ok());
     EXPECT_EQ(allocator().UsableBytes(*ref), 128U);
@@ -121,7 +121,7 @@ TEST_F(AlignedAllocTest, SmallUnitsAlignUpToTheirOwnSize) {
   ASSERT_TRUE(region.ok()) << region.reason();
   const auto mine = testing::MakeAllocator(*region);
   for (std::uint64_t a = 1; a <= kSmallUnitBytes; a *= 2) {
-    for (const std::uint64_t bytes : {1, 5000, 70'000, 200'000, 300'000}) {
+    for (const std::uint64_t bytes : {1U, 5000U, 70'000U, 200'000U, 300'000U}) {
       const auto ref = mine->AllocAligned(bytes, a);
       ASSERT_TRUE(ref.ok()) << ref.reason();
       EXPECT_EQ(ref->offset_bytes() % a, 0U);

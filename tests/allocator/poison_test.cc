@@ -73,7 +73,7 @@ TEST_F(PoisonTest, AWriteAfterTheFreeIsNoticedAtTheNextAlloc) {
 }
 
 TEST_F(PoisonTest, MemoryThatWasNeverFreedHereIsNotTakenForDamaged) {
-  for (const std::uint64_t bytes : {64, 4096, 64, 200'000}) {
+  for (const std::uint64_t bytes : {64U, 4096U, 64U, 200'000U}) {
     std::vector<BufferRef> all;
     while (const auto ref = poisoning().Alloc(bytes)) {
       BytesOf(*ref)[0] = std::byte{0x22};

@@ -117,7 +117,7 @@ TEST_F(WrongFreeTest, NoPointerWhateverDoesHarm) {
 
 // The last buffer of a slab, of a unit: what lies behind is somebody's payload.
 TEST_F(WrongFreeTest, AnOverrunReachesTheNextPayloadAndNoMetadata) {
-  for (const std::uint64_t bytes : {64, 1000, 60'000, 250'000}) {
+  for (const std::uint64_t bytes : {64U, 1000U, 60'000U, 250'000U}) {
     const std::vector<BufferRef> all = AllocAll(bytes);
     const std::vector<std::byte> before = MetaOf(2);
     for (const BufferRef ref : all) {
