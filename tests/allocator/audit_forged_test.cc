@@ -303,6 +303,21 @@ TEST_F(AuditForgedWordTest, AMessageIsInARing) {
   ExpectOnlyHere(Severity::kNote, AuditKind::kSentNowhere);
 }
 
+// Published between two looks: the region was at work, nothing is wrong.
+TEST_F(AuditForgedWordTest, WhatIsGoneAtTheSecondLookIsMovingNotWrong) {
+  const auto forged = ForgeWord(place_, BufferWord().Send(3, 1));
+  int calls = 0;
+  options_.context = &calls;
+  options_.is_published = [](void* context, BufferRef, BufferWord) {
+    return ++*static_cast<int*>(context) > 1;
+  };
+  const auto report = Audit(*region(), options_);
+  ASSERT_TRUE(report.ok());
+  EXPECT_TRUE(report->IsClean()) << testing::TextOf(report->findings);
+  EXPECT_EQ(report->findings.moving(), 1U);
+  EXPECT_EQ(report->of(AuditPlace::kSent).buffers, 1U);
+}
+
 TEST_F(AuditForgedWordTest, AMessageOfNobodysIsInARingOrLost) {
   Abandon();
   options_.quiet = false;
