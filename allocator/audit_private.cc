@@ -106,6 +106,9 @@ class PrivateAudit {
   }
 
   void LookAtUnits() {
+    if (!supply_.units().IsConsistent()) {
+      Damage(AuditKind::kOwnCount, AuditWhere::kUnit, 0);
+    }
     supply_.units().ForEachOwned(
         [&](std::uint32_t unit, UnitWord word, GranuleMap free) {
           ++report_.units;
@@ -200,6 +203,9 @@ class PrivateAudit {
   }
 
   void LookAtExtents() {
+    if (!supply_.extents().IsConsistent()) {
+      Damage(AuditKind::kOwnCount, AuditWhere::kClass, kExtentClass);
+    }
     supply_.extents().ForEachOwned([&](std::uint32_t unit, UnitWord head) {
       ++report_.extents;
       is_extent_[unit] = true;

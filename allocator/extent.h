@@ -58,6 +58,8 @@ class ExtentTable {
   ExtentSize SizeOf(std::uint32_t first_line);
   BufferCounts Count(std::uint64_t* units);
 
+  // For audits and paranoid builds: whether the lists agree.
+  bool IsConsistent();
   // For audits: calls visit(first unit, its word), locked.
   template <typename Visit>
   void ForEachOwned(Visit visit) {

@@ -83,6 +83,7 @@ bool SlabTable::IsClassConsistent(const ClassState& state,
 void SlabTable::CheckClass(const ClassState& state,
                            std::uint32_t size_class) const {
   ZCB_INVARIANT(IsClassConsistent(state, size_class, kParanoidSlabs));
+  ZCB_INVARIANT(units_.IsConsistent());  // its lock may be taken under ours
 }
 
 bool SlabTable::IsConsistent(std::uint32_t size_class,

@@ -79,6 +79,8 @@ class UnitTable {
   UnitLedger& ledger() { return ledger_; }
   const NumaPlacement& placement() const { return claimer_.placement(); }
   IdleMemory& idle() { return idle_; }
+  // For audits and paranoid builds: whether lists and counts agree.
+  bool IsConsistent();
   // For audits: calls visit(unit, its word, its free granules), locked.
   template <typename Visit>
   void ForEachOwned(Visit visit) {
