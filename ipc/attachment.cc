@@ -120,7 +120,7 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   (*region)
       ->lease_record((*region)->lease().slot)
       .uses_client.store(1, std::memory_order_relaxed);
-  auto allocator = alloc::Allocator::Create(*region);
+  auto allocator = alloc::Allocator::Create(*region, options.allocator);
   if (!allocator) return allocator.failure();
   attachment->allocator_ = std::move(*allocator);
   attachment->directory_ =
@@ -140,6 +140,9 @@ Result<IpcOptions> IpcOptions::FromEnvironment() {
   auto region = alloc::RegionOptions::FromEnvironment();
   if (!region) return region.failure();
   options.region = *region;
+  auto allocator = alloc::AllocatorOptions::FromEnvironment();
+  if (!allocator) return allocator.failure();
+  options.allocator = *allocator;
   if (const char* text = secure_getenv("ZCB_NODEID")) {
     const char* end = text + std::strlen(text);
     const auto [rest, error] = std::from_chars(text, end, options.node_id);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "allocator/allocator.h"
+#include "allocator/allocator_options.h"
 #include "allocator/process_watcher.h"
 #include "allocator/region.h"
 #include "allocator/status.h"
@@ -28,9 +29,12 @@ class Member;
 
 struct IpcOptions {
   alloc::RegionOptions region;
+  // Those of the first attachment of this process count.
+  alloc::AllocatorOptions allocator;
   std::uint32_t node_id = 1;  // ZCB_NODEID
 
-  // RegionOptions::FromEnvironment() and ZCB_NODEID (1 .. 2^32-1).
+  // RegionOptions::FromEnvironment(), AllocatorOptions::FromEnvironment() and
+  // ZCB_NODEID (1 .. 2^32-1).
   static Result<IpcOptions> FromEnvironment();
 };
 
