@@ -109,7 +109,7 @@ check_asan() { run_tests --config=asan; }
 check_tsan() { run_tests --config=tsan; }
 
 check_paranoid() {
-  run_tests --config=paranoid "--test_tag_filters=$kEverydayTests" \
+  run_tests --config=paranoid --test_tag_filters=-bench,-stress-long \
     //tests/allocator/... //tests/ipc/...
 }
 
