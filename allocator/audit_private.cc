@@ -38,6 +38,7 @@ class PrivateAudit {
     for (std::uint32_t c = 0; c < kExtentClass; ++c) LookAtClass(c);
     LookAtExtents();
     LookAtGranules();
+    LookAtTaken();
     LookForUnknownUnits();
     return std::move(report_);
   }
@@ -67,7 +68,7 @@ class PrivateAudit {
       Damage(AuditKind::kOwnCode, AuditWhere::kLine, line, size_class);
     }
     const BufferState state = StateOf(line);
-    if (state != BufferState::kCached) {
+    if (state != BufferState::kCached && state != BufferState::kPoisoned) {
       Damage(AuditKind::kOwnState, AuditWhere::kLine, line,
              static_cast<std::uint64_t>(state));
     }
@@ -166,11 +167,7 @@ class PrivateAudit {
       case BufferState::kLeaving:
         ++report_.live;
         break;
-      case BufferState::kTaken:  // before its unit was adopted by us
-        ++report_.live;
-        if (!word.IsHeldBy(lease_)) {
-          Damage(AuditKind::kOwnOut, AuditWhere::kLine, line, word.raw());
-        }
+      case BufferState::kTaken:  // of a unit that became ours afterwards
         return;
       case BufferState::kAway:
       case BufferState::kJudged:
@@ -249,6 +246,25 @@ class PrivateAudit {
         shared_.granule(granule).load(std::memory_order_relaxed));
     return CodeOfGranule(first) == kInteriorCode ||
            (word.is_valid() && word.size_class() == kTailClass);
+  }
+
+  // What Take() handed out lies in granules that our touched map names.
+  void LookAtTaken() {
+    supply_.touched().ForEachKnown([&](std::uint32_t granule) {
+      const std::uint32_t first = granule * std::uint32_t{kLinesPerGranule};
+      for (std::uint32_t i = 0; i < kLinesPerGranule; ++i) {
+        if (StateOf(first + i) != BufferState::kTaken) continue;
+        ++report_.taken;
+        const auto place = supply_.Locate(BufferRef(first + i));
+        // acquire <- buffer.give: only compared.
+        const BufferWord word(
+            place ? place->word->load(std::memory_order_acquire) : 0);
+        if (!word.IsHeldBy(lease_)) {
+          Damage(AuditKind::kOwnTaken, AuditWhere::kLine, first + i,
+                 word.raw());
+        }
+      }
+    });
   }
 
   void LookForUnknownUnits() {

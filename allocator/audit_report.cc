@@ -76,6 +76,8 @@ const char* Describe(AuditKind kind) {
       return "away, though its word is free: a scan brings it home";
     case AuditKind::kOwnOut:
       return "inside this process, though its word says out";
+    case AuditKind::kOwnTaken:
+      return "taken, but its word names somebody else";
     case AuditKind::kOwnCount:
       return "list or count of a private table is wrong";
   }

@@ -79,6 +79,7 @@ enum class AuditKind : std::uint8_t {
   kOwnState,        // a buffer in a magazine, depot or map that is not free
   kOwnAwayFree,     // away, though its word is free: comes home by a scan
   kOwnOut,          // live or cached, though its word says out
+  kOwnTaken,        // a taken buffer whose word does not name us
   kOwnCount,        // a counter or a list of a table is wrong
 };
 inline constexpr std::size_t kAuditKindCount =
@@ -198,6 +199,7 @@ struct OwnAuditReport {
   std::uint64_t in_depot = 0;
   std::uint64_t in_maps = 0;  // of their slabs
   std::uint64_t away = 0;     // out, or not yet found back
+  std::uint64_t taken = 0;    // of other processes' units
   std::uint64_t units = 0;
   std::uint64_t slabs = 0;
   std::uint64_t extents = 0;

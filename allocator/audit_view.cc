@@ -82,6 +82,13 @@ void AuditView::LookAtHead(std::uint32_t unit) {
 
 bool AuditView::IsTouched(std::uint16_t slot, std::uint32_t granule) {
   const Geometry& g = region_.geometry();
+  LeaseRecord& record = region_.lease_record(slot);
+  // The map is an earlier lease's until this one has begun its own.
+  // acquire <- lease.attach, touched.begin: the map is cleared.
+  if (record.touched_generation.load(std::memory_order_acquire) !=
+      LeaseWord(record.word.load(std::memory_order_acquire)).generation()) {
+    return false;
+  }
   const std::uint64_t offset_bytes = g.touched_offset +
                                      slot * g.touched_bytes_per_lease +
                                      granule / 64 * sizeof(std::uint64_t);

@@ -81,7 +81,7 @@ class AuditView {
     return pages_.Has(OffsetOf(&hint)) &&
            hint.load(std::memory_order_acquire) != 0;
   }
-  // Whether the lease's touched map names the granule.
+  // Whether the touched map of the lease in a slot names the granule.
   bool IsTouched(std::uint16_t slot, std::uint32_t granule);
 
   // Of the lease in a slot whose generation has those low bits (mask 0: of

@@ -16,10 +16,12 @@ bool SlabTable::IsSlabConsistent(const SlabShape& slab) const {
       const std::uint32_t index =
           w * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
       ++free_count;
+      if (index >= cut.count) return false;
       // relaxed: what is in the map is under the lock
-      if (index >= cut.count ||
+      const BufferState state =
           tables_.state(slab.first_line() + index * cut.lines)
-                  .load(std::memory_order_relaxed) != BufferState::kCached) {
+              .load(std::memory_order_relaxed);
+      if (state != BufferState::kCached && state != BufferState::kPoisoned) {
         return false;
       }
     }

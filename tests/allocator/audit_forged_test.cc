@@ -366,6 +366,9 @@ TEST_F(AuditForgedWordTest, WhatADeadLeaseHoldsWaitsForItsReaper) {
                                 kStranger.slot * g.touched_bytes_per_lease +
                                 place_.ref.granule() / 64 * 8;
   ASSERT_TRUE(region()->CommitMeta(touched, 8).ok());
+  const Forged<std::uint64_t> begun(
+      region()->lease_record(kStranger.slot).touched_generation,
+      kStranger.generation);
   const Forged<std::uint64_t> mark(
       *region()->meta<std::atomic<std::uint64_t>>(touched),
       std::uint64_t{1} << (place_.ref.granule() % 64));

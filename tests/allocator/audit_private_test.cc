@@ -95,6 +95,18 @@ TEST_F(AuditPrivateTest, ALiveBufferIsNotOut) {
   ExpectOnly(AuditKind::kOwnOut, AuditWhere::kLine, line);
 }
 
+TEST_F(AuditPrivateTest, ATakenBuffersWordNamesUs) {
+  const std::uint32_t line = Obtain(BufferState::kAway);
+  auto& word = *supply_.OwnPlace(line)->word;
+  ASSERT_TRUE(supply_.touched().Add(line / kLinesPerGranule).ok());
+  Set(line, BufferState::kTaken);
+  word.store(BufferWord().Give(region_->lease()).raw());
+  EXPECT_TRUE(Look().IsSound());
+  EXPECT_EQ(Look().taken, 1U);
+  word.store(BufferWord().Give({40, 1}).raw());
+  ExpectOnly(AuditKind::kOwnTaken, AuditWhere::kLine, line);
+}
+
 TEST_F(AuditPrivateTest, AFreeWordOfABufferThatIsAwayIsNoFault) {
   Obtain(BufferState::kAway);
   const OwnAuditReport report = Look();
