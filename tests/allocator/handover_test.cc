@@ -321,6 +321,7 @@ TEST_F(HandoverTest, ForgedWordsDoNotTakeWhatIsLiveOrFreeHere) {
 }
 
 TEST_F(HandoverTest, ATakenBufferWhoseWordWasDamagedIsRefusedNotDoubled) {
+  LeaveDamaged();
   const BufferRef ref = MustAlloc(1000);
   const BufferRef other_ref = MustAlloc(1000);
   const std::uint64_t raw[] = {MustGive(ref).raw(), MustGive(other_ref).raw()};
