@@ -14,7 +14,6 @@ namespace zcb::alloc {
 namespace {
 
 // Of granule words only: the end of an extent, in the unit after it.
-constexpr std::uint32_t kTailClass = kExtentClass + 1;
 
 class PrivateAudit {
  public:
@@ -245,7 +244,7 @@ class PrivateAudit {
     const GranuleWord word(
         shared_.granule(granule).load(std::memory_order_relaxed));
     return CodeOfGranule(first) == kInteriorCode ||
-           (word.is_valid() && word.size_class() == kTailClass);
+           (word.is_valid() && word.size_class() == kExtentTailClass);
   }
 
   // What Take() handed out lies in granules that our touched map names.

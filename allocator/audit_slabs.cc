@@ -12,7 +12,6 @@ using Kind = UnitWord::Kind;
 using State = BufferWord::State;
 
 // Of granule words only: the end of an extent, in the unit after it.
-constexpr std::uint32_t kTailClass = kExtentClass + 1;
 
 // The word that says the same and has no other bit set.
 BufferWord Canonical(BufferWord word) {
@@ -77,7 +76,7 @@ void UnitAudit::LookAtRest(std::uint32_t granule, GranuleWord word,
        CheckedShape(word, granule, shared_.granules_per_unit()).ok());
   if (word.raw() == 0) {
     // Not cut, or not yet.
-  } else if (word.is_valid() && word.size_class() == kTailClass) {
+  } else if (word.is_valid() && word.size_class() == kExtentTailClass) {
     place = PlaceOfTailGranule(granule, word, home);
   } else if (is_left) {
     // Of a step half way, of who died in it, or of an extent; the next owner
@@ -129,7 +128,7 @@ void UnitAudit::LookAtTail(std::uint32_t unit, std::uint32_t units,
   for (std::uint32_t g = 0; g < tail; ++g) {
     const GranuleWord word = view_.granule(first + g);
     if ((kind == Kind::kOwned || kind == Kind::kAbandoned) &&
-        word == GranuleWord::Make(kTailClass, g, units)) {
+        word == GranuleWord::Make(kExtentTailClass, g, units)) {
       continue;
     }
     Report(AuditSeverity::kDamage, AuditKind::kTailAlone, AuditWhere::kGranule,
