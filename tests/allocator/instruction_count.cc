@@ -6,6 +6,7 @@
 
 #include "allocator/allocator.h"
 #include "allocator/region.h"
+#include "allocator/zcb_allocator.h"
 #include "tests/allocator/instruction_count_paths.h"
 #include "tests/allocator/region_testing.h"
 
@@ -55,6 +56,33 @@ bool CallCpp(const testing::TempDirectory& directory) {
   return good;
 }
 
+// The same with the C interface.
+bool RepeatC(zcb_allocator* allocator, std::size_t bytes) {
+  void* first = nullptr;
+  bool good = zcb_alloc(allocator, bytes, &first) == ZCB_OK &&
+              zcb_free(allocator, first) == ZCB_OK;
+  for (int i = 0; i < kCalls && good; ++i) {
+    void* const buffer = counted_c_alloc(allocator, bytes);
+    good = buffer != nullptr && counted_c_free(allocator, buffer);
+  }
+  return good;
+}
+
+bool CallC(const testing::TempDirectory& directory) {
+  struct zcb_options options{};
+  options.size = sizeof options;
+  options.name = "c";
+  options.directory = directory.path().c_str();
+  options.region_bytes = 8 * kUnitBytes;
+  options.unit_bytes = kUnitBytes;
+  zcb_allocator* allocator = nullptr;
+  bool good = zcb_allocator_open(&options, &allocator) == ZCB_OK;
+  for (const std::size_t bytes : kSizesBytes) {
+    good = good && RepeatC(allocator, bytes);
+  }
+  return good && zcb_allocator_close(allocator) == ZCB_OK;
+}
+
 int Main() {
   if (!IsBuiltAsShipped()) {
     std::fputs(
@@ -64,7 +92,7 @@ int Main() {
     return 2;
   }
   const testing::TempDirectory directory;
-  if (!CallCpp(directory)) {
+  if (!CallCpp(directory) || !CallC(directory)) {
     std::fputs("a call failed\n", stderr);
     return 1;
   }

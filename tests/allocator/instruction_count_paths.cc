@@ -27,3 +27,12 @@ std::uint32_t counted_cpp_alloc_sized(Allocator& allocator, std::size_t bytes) {
 bool counted_cpp_free(Allocator& allocator, std::uint32_t line) {
   return allocator.Free(BufferRef(line)).ok();
 }
+
+void* counted_c_alloc(zcb_allocator* allocator, std::size_t bytes) {
+  void* buffer = nullptr;
+  return zcb_alloc(allocator, bytes, &buffer) == ZCB_OK ? buffer : nullptr;
+}
+
+bool counted_c_free(zcb_allocator* allocator, void* buffer) {
+  return zcb_free(allocator, buffer) == ZCB_OK;
+}

@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "allocator/allocator.h"
+#include "allocator/zcb_allocator.h"
 
 extern "C" {
 
@@ -19,6 +20,10 @@ std::uint32_t counted_cpp_alloc_4096(zcb::alloc::Allocator& allocator);
 std::uint32_t counted_cpp_alloc_sized(zcb::alloc::Allocator& allocator,
                                       std::size_t bytes);
 bool counted_cpp_free(zcb::alloc::Allocator& allocator, std::uint32_t line);
+
+// The buffer, or nullptr.
+void* counted_c_alloc(zcb_allocator* allocator, std::size_t bytes);
+bool counted_c_free(zcb_allocator* allocator, void* buffer);
 
 }  // extern "C"
 
