@@ -28,9 +28,10 @@ bool ParseNode(std::string_view text, std::int32_t* node) {
     *node = AllocatorOptions::kLocalNode;
     return true;
   }
-  const char* const end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   std::int32_t number = -1;
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const auto [rest, error] = std::from_chars(begin, end, number);
   if (error != std::errc() || rest != end || number < 0) return false;
   *node = number;
   return true;

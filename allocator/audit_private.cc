@@ -13,8 +13,6 @@
 namespace zcb::alloc {
 namespace {
 
-// Of granule words only: the end of an extent, in the unit after it.
-
 class PrivateAudit {
  public:
   PrivateAudit(BufferSupply& supply, LeaseId lease)

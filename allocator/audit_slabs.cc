@@ -11,8 +11,6 @@ namespace {
 using Kind = UnitWord::Kind;
 using State = BufferWord::State;
 
-// Of granule words only: the end of an extent, in the unit after it.
-
 // The word that says the same and has no other bit set.
 BufferWord Canonical(BufferWord word) {
   switch (word.state()) {

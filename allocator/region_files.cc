@@ -72,22 +72,17 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
   if (::mkdirat(base_fd, draft.c_str(), 0700) != 0) {
     return FailureOf(errno, "the region's directory cannot be made");
   }
-  int error = 0;
   // umask may have taken our own permission to open it.
-  if (::fchmodat(base_fd, draft.c_str(), 0700, 0) != 0) error = errno;
-  UniqueFd made = OpenDirectoryAt(base_fd, draft);
-  if (error != 0) {
-    // Reported below.
-  } else if (!made.is_open() ||
-             !Dress(made.get(), rules, rules.directory_mode())) {
-    error = errno;
-  } else if (::renameat2(base_fd, draft.c_str(), base_fd, name.c_str(),
-                         RENAME_NOREPLACE) != 0 &&
-             errno != EEXIST) {
-    error = errno;
-  } else {
-    error = 0;
+  bool is_done = ::fchmodat(base_fd, draft.c_str(), 0700, 0) == 0;
+  if (is_done) {
+    const UniqueFd made = OpenDirectoryAt(base_fd, draft);
+    is_done = made.is_open() &&
+              Dress(made.get(), rules, rules.directory_mode()) &&
+              (::renameat2(base_fd, draft.c_str(), base_fd, name.c_str(),
+                           RENAME_NOREPLACE) == 0 ||
+               errno == EEXIST);
   }
+  const int error = is_done ? 0 : errno;
   ::unlinkat(base_fd, draft.c_str(), AT_REMOVEDIR);  // fails if it was moved
   if (error != 0) {
     return FailureOf(error, "the region's directory cannot be made");

@@ -11,7 +11,8 @@
 
 namespace zcb::alloc {
 
-constinit thread_local ThreadCacheAnchor thread_cache_anchor;
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadCacheAnchor
+    thread_cache_anchor;
 
 // What the threads of a process share here. It lies in a page that a forked
 // child finds zeroed, which is how glibc's mutex looks when it is unlocked: a

@@ -360,14 +360,13 @@ bool Attachment::ReapAllDead() {
     const LeaseWord word(
         region_->lease_word(slot).load(std::memory_order_acquire));
     const LeaseId lease{slot, word.generation()};
-    if (word.phase() == LeaseWord::Phase::kDead) {
-      Reap(this, lease);
-      reaped = true;
-    } else if (word.phase() == LeaseWord::Phase::kAlive &&
-               lease != region_->lease() && region_->MarkDeadIfGone(lease)) {
-      Reap(this, lease);
-      reaped = true;
-    }
+    const bool has_gone =
+        word.phase() == LeaseWord::Phase::kDead ||
+        (word.phase() == LeaseWord::Phase::kAlive &&
+         lease != region_->lease() && region_->MarkDeadIfGone(lease));
+    if (!has_gone) continue;
+    Reap(this, lease);
+    reaped = true;
   }
   return reaped;
 }

@@ -6,7 +6,6 @@
 
 namespace zcb::ipc {
 
-using alloc::BufferPlace;
 using alloc::BufferRef;
 using alloc::BufferWord;
 

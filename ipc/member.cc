@@ -59,8 +59,11 @@ RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {
 
 Outcome Member::JoinRing() {
   const alloc::LeaseId lease = attachment_->region().lease();
-  const auto claimed =
-      ClaimEntry(group_, lease, address_, bell_->name().number);
+  auto claimed = ClaimEntry(group_, lease, address_, bell_->name().number);
+  if (!claimed && attachment_->ReclaimGroup(group_, kReclaimAll) != 0) {
+    // Entries of those who have gone, whose records were still in the ring.
+    claimed = ClaimEntry(group_, lease, address_, bell_->name().number);
+  }
   if (!claimed) return claimed.failure();
   entry_ = claimed->index;
   entry_generation_ = claimed->generation;

@@ -124,7 +124,9 @@ bool Member::BeginControl(SlotWord slot, Event* event) {
 }
 
 void Member::Done() {
-  if (depth_ == 0 || --depth_ != 0) return;
+  if (depth_ == 0) return;
+  --depth_;
+  if (depth_ != 0) return;
   // release -> ring.consume: our last read below is over
   entry().cursor.store(position_, std::memory_order_release);
   if (own_leave_begun_) {

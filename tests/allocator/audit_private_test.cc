@@ -51,7 +51,7 @@ TEST_F(AuditPrivateTest, EveryBufferIsInOnePlace) {
   const std::uint32_t live = Obtain(BufferState::kLive);
   const std::uint32_t away = Obtain(BufferState::kAway);
   supply_.OwnPlace(away)->word->store(BufferWord().Send(3, 1).raw());
-  const auto extent = supply_.ObtainExtent(2);
+  const auto extent = supply_.ObtainExtent({2, 0});
   ASSERT_TRUE(extent.ok());
   const OwnAuditReport report = Look();
   EXPECT_TRUE(report.IsSound()) << testing::TextOf(report.findings);

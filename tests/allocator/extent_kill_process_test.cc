@@ -38,9 +38,7 @@ class ExtentKillTest : public testing::AllocatorTest {
       if (!own) ::_exit(2);
       auto mine = testing::MakeAllocator(*own);
       Mailbox box(**own);
-      box.lease_of(worker).store(std::uint64_t{(*own)->lease().generation}
-                                     << 16 |
-                                 (*own)->lease().slot);
+      box.Announce(worker, **own);
       prepare(box, mine);
       testing::StartCounting();
       live(box, mine);

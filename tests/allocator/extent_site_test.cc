@@ -14,7 +14,9 @@ constexpr std::uint32_t kUnits = 400;
 
 class ExtentSiteTest : public testing::AllocatorTest {
  protected:
-  ExtentSiteTest() : AllocatorTest(kUnits), mine_(shared(), kMe, {}) {}
+  ExtentSiteTest() : AllocatorTest(kUnits), mine_(shared(), kMe, {}) {
+    LeaveDamaged();  // units of nobody
+  }
 
   void Set(std::uint32_t index, UnitWord word) {
     shared().unit(index).store(word.raw());

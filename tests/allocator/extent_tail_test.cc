@@ -270,6 +270,7 @@ TEST_P(ExtentTailTest, ATailWithoutItsExtentIsFree) {
 }
 
 TEST_P(ExtentTailTest, AnExtentWithoutATailAtTheSamePlaceIsAnother) {
+  LeaveDamaged();
   const ExtentTail tail{5, {2, 3}};
   ASSERT_TRUE(shared().CommitGranuleWords(5).ok());
   ASSERT_TRUE(shared().CommitGranuleWords(3).ok());
@@ -342,6 +343,7 @@ TEST_P(ExtentTailTest, NonsenseInATailsWordsHurtsNobody) {
 }
 
 TEST_P(ExtentTailTest, AForgedHeadKeepsOnlyWhatIsInTheUnit) {
+  LeaveDamaged();
   const std::uint32_t at = 5;
   ASSERT_TRUE(shared().CommitGranuleWords(at).ok());
   ASSERT_TRUE(shared().CommitGranuleWords(4).ok());

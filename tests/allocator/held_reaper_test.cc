@@ -14,7 +14,10 @@ constexpr LeaseId kOther{9, 9};
 
 class HeldReaperTest : public testing::AllocatorTest {
  protected:
-  HeldReaperTest() : AllocatorTest(16) { SetLease(Died()); }
+  HeldReaperTest() : AllocatorTest(16) {
+    SetLease(Died());
+    LeaveDamaged();  // words of a process that never was
+  }
 
   static LeaseWord Died() {
     return LeaseWord(std::uint64_t{kDead.generation - 1} << 2)

@@ -100,8 +100,8 @@ TEST_F(JemallocArenaPagesTest, TwoTakenChunksSideBySideAreNotGivenBackAsOne) {
 
 TEST_F(JemallocArenaPagesTest, TheRestOfABigRunsChunkServesOthers) {
   std::byte* const big = MustTake(kUnit + kPage);
-  EXPECT_EQ(pages_.Count().chunk_bytes, 2 * kUnit);
-  EXPECT_EQ(MustTake(kUnit - kPage), big + kUnit + kPage);
+  EXPECT_EQ(pages_.Count().chunk_bytes, kUnit + kGranuleBytes);
+  EXPECT_EQ(MustTake(kGranuleBytes - kPage), big + kUnit + kPage);
   EXPECT_EQ(pages_.Count().chunks, 1U);
 }
 

@@ -107,6 +107,7 @@ TEST_F(UnitClaimerTest, WhatAnExtentLeftBehindIsWipedBeforeUse) {
 }
 
 TEST_F(UnitClaimerTest, ReleaseDoesNotTouchWhatSomebodyElseHasByNow) {
+  LeaveDamaged();
   const ClaimedUnit ours = MustClaim();
   const UnitWord theirs = ours.word.Abandon().Own({9, 9});
   Set(ours.index, theirs);

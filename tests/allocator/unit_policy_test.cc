@@ -120,6 +120,7 @@ TEST_F(UnitSparesTest, NeverMoreThanASixteenthOfTheRegion) {
 }
 
 TEST_F(UnitSparesTest, MostOfWhatIsFreeStaysWithTheRegion) {
+  LeaveDamaged();
   LeaveFree(40);
   const auto first = MakeTable(16);
   Give(*first, Take(*first, 20));
@@ -130,6 +131,7 @@ TEST_F(UnitSparesTest, MostOfWhatIsFreeStaysWithTheRegion) {
 }
 
 TEST_F(UnitSparesTest, WhatIsTooMuchByNowGoesBackInTime) {
+  LeaveDamaged();
   const auto table = MakeTable(16);
   Give(*table, Take(*table, 20));
   ASSERT_EQ(table->owned_count(), 16U);

@@ -46,6 +46,7 @@ class WrongFreeTest : public testing::AllocatorTest {
 };
 
 TEST_F(WrongFreeTest, EachMistakeHasItsOwnText) {
+  LeaveDamaged();
   const BufferRef ref = MustAlloc(1000);
   std::byte* const bytes = allocator().Pointer(ref);
   EXPECT_EQ(WhyNot(&ref), "outside the region");
