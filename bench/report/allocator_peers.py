@@ -56,16 +56,17 @@ class Cell:
         return self.is_hand_over or self.workload == "churn"
 
 
-def sized(workload, sizes=tuple(SIZES)):
-    return [Cell(workload, str(size)) for size in sizes]
-
-
 def cells(quick):
-    written = () if quick else ("threads_written", "processes_written")
+    """In this order. What is compared between threads and between processes
+    comes one after the other, since the CPUs' distance may change."""
     sizes = (64, 65536) if quick else tuple(SIZES)
-    return [
-        *sized("pair"), *sized("batch"),
-        *(cell for workload in ("threads", "processes", *written)
-          for cell in sized(workload, sizes)),
-        Cell("churn"), Cell("mixed", "small"), Cell("mixed", "wide"),
-    ]
+    hand_overs = [Cell(workload + written, str(size))
+                  for written in (("",) if quick else ("", "_written"))
+                  for size in sizes
+                  for workload in ("threads", "processes")]
+    return [*sized("pair"), *sized("batch"), *hand_overs, Cell("churn"),
+            Cell("mixed", "small"), Cell("mixed", "wide")]
+
+
+def sized(workload):
+    return [Cell(workload, str(size)) for size in SIZES]
