@@ -53,6 +53,8 @@ def parse_arguments():
                         help="few rounds and sizes: does it still run?")
     parser.add_argument("--rounds", type=int, default=0,
                         help="how often everything is measured; 0: by suite")
+    parser.add_argument("--only", default="", metavar="WORKLOADS",
+                        help="alloc: only what begins so (pair,processes/64)")
     parser.add_argument("--cpus", default="0,1",
                         help="the two CPUs to use (default 0,1)")
     parser.add_argument("--programs", type=pathlib.Path,

@@ -105,7 +105,8 @@ def measure_round(programs, plan, peers, options, number):
 
 
 def run(programs, options):
-    plan = cells(options.quick)
+    plan = [cell for cell in cells(options.quick)
+            if cell.name.startswith(tuple(options.only.split(",")))]
     rounds = Rounds(options.peers)
     for number in range(options.rounds or (1 if options.quick else 5)):
         rounds.rounds.append(measure_round(programs, plan, options.peers,
@@ -124,9 +125,11 @@ def number_text(value):
         f"{value:.1f}" if value < 100 else f"{value:,.0f}")
 
 
-def table(rounds, rows, peers, ratios):
-    """rows: [(title, cell, figure)]; ratios: [(head, ours, theirs)], where ours
-    and theirs are a peer, or (workload, peer)."""
+def table(rounds, head, rows, peers, ratios):
+    """rows: [(title, cell, figure)]; ratios: [(one peer, another)]."""
+    if not rows:
+        return
+    print("  " + head)
     peers = [peer for peer in peers if peer in rounds.peers]
     ratios = [(a, b) for a, b in ratios
               if a in rounds.peers and b in rounds.peers]
@@ -149,44 +152,40 @@ def show(plan, rounds):
                        if workload in peer.workloads]
             for workload in ("pair", "threads", "processes", "mixed")}
 
-    print("  alloc + free, one thread, ns of CPU time")
-    table(rounds, [(c.title, c, "cpu_time") for c in plan
-                   if c.workload in ("pair", "batch")], able["pair"], RATIOS)
-
-    print("  one thread allocates, another frees, ns per message")
-    table(rounds, [(c.title, c, "quiet_ns") for c in plan
-                   if c.workload.startswith("threads")],
-          able["threads"], RATIOS)
-    print("  one process allocates, another frees, ns per message")
-    table(rounds, [(c.title, c, "quiet_ns") for c in plan
-                   if c.workload.startswith("processes")],
+    table(rounds, "alloc + free, one thread, ns of CPU time",
+          [(c.title, c, "cpu_time") for c in plan
+           if c.workload in ("pair", "batch")], able["pair"], RATIOS)
+    table(rounds, "one thread allocates, another frees, ns per message",
+          [(c.title, c, "quiet_ns") for c in plan
+           if c.workload.startswith("threads")], able["threads"], RATIOS)
+    table(rounds, "one process allocates, another frees, ns per message",
+          [(c.title, c, "quiet_ns") for c in plan
+           if c.workload.startswith("processes")],
           able["processes"], [("boost", "zcb"), ("iceoryx", "zcb")])
-    show_disturbance(plan, rounds)
-
-    print("  churn, ns per replacement: wall time, both threads at work; CPU "
-          "time")
-    churn = [c for c in plan if c.workload == "churn"]
-    table(rounds, [("churn, wall", c, "quiet_ns") for c in churn]
-          + [("churn, CPU", c, "cpu_ns") for c in churn],
+    show_disturbance(rounds)
+    table(rounds, "churn, ns per replacement: wall time, both threads at "
+          "work; CPU time",
+          [(f"churn, {clock}", c, figure) for c in plan
+           if c.workload == "churn"
+           for clock, figure in (("wall", "quiet_ns"), ("CPU", "cpu_ns"))],
           able["threads"], RATIOS)
-
-    print("  mixed sizes: resident bytes per live byte; after nine of ten were "
-          "freed; ns of CPU time per replacement")
-    mixed = [c for c in plan if c.workload == "mixed"]
-    table(rounds, [(f"{c.title}{what}", c, figure)
-                   for what, figure in ((": resident / live",
-                                         "resident_per_live"),
-                                        (": after the frees",
-                                         "resident_per_live_after"),
-                                        (": ns", "cpu_time"))
-                   for c in mixed],
+    table(rounds, "mixed sizes: resident bytes per live byte; after nine of "
+          "ten were freed; ns of CPU time per replacement",
+          [(f"{c.title}{what}", c, figure)
+           for what, figure in ((": resident / live", "resident_per_live"),
+                                (": after the frees",
+                                 "resident_per_live_after"),
+                                (": ns", "cpu_time"))
+           for c in plan if c.workload == "mixed"],
           able["mixed"], [("zcb", "jemalloc"), ("zcb", "mimalloc")])
 
 
-def show_disturbance(plan, rounds):
+def show_disturbance(rounds):
     everything = [figures for one_round in rounds.rounds
                   for cell, peers in one_round.items() if cell.is_hand_over
                   for figures in peers.values()]
+    if not everything:
+        return
     moved = [f for f in everything if not kept(f)]
     disturbed = [f for f in everything
                  if f["median_ns"] > DISTURBED * f["quiet_ns"]]

@@ -8,7 +8,8 @@ from report.allocator_peers import PEERS, Cell, sized
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    what: str
+    cell: Cell
+    what: str       # after the cell's title
     limit: float
     at_least: bool  # otherwise at most
     ratios: list    # per round
@@ -30,8 +31,8 @@ class Target:
         limit = f"{'>=' if self.at_least else '<='} {self.limit:.2f}"
         if self.stretch:
             limit += f" ({self.stretch:.0f})"
-        return [self.what, limit, tables.ratio_text(self.ratios),
-                self.verdict()]
+        return [f"{self.cell.title}: {self.what}", limit,
+                tables.ratio_text(self.ratios), self.verdict()]
 
 
 def best_peer_ratios(rounds, cell):
@@ -46,36 +47,35 @@ def best_peer_ratios(rounds, cell):
     return found
 
 
-def targets(plan, rounds):
+def targets(rounds):
     """Every target at every size it is about."""
     for cell in sized("pair"):
         large = int(cell.argument) >= 1 << 20
-        yield Target(f"{cell.title}: time / jemalloc's", 0.2 if large else 1.0,
+        yield Target(cell, "time / jemalloc's", 0.2 if large else 1.0,
                      False, rounds.ratios((cell, "zcb"), (cell, "jemalloc"),
                                           "cpu_time"))
     for cell in sized("batch"):
-        yield Target(f"{cell.title}: time / the best peer's", 1.2, False,
+        yield Target(cell, "time / the best peer's", 1.2, False,
                      best_peer_ratios(rounds, cell))
     for written in ("", "_written"):
         for cell in sized("processes" + written):
             threads = Cell("threads" + written, cell.argument)
-            if cell not in plan:
-                continue
             yield Target(
-                f"{cell.title}: rate / mimalloc's between threads", 1.0, True,
+                cell, "rate / mimalloc's between threads", 1.0, True,
                 rounds.ratios((threads, "mimalloc"), (cell, "zcb"),
                               "quiet_ns"), stretch=2.0)
     for cell in sized("pair"):
-        yield Target(f"{cell.title}: speed / Boost.Interprocess's", 10.0, True,
+        yield Target(cell, "speed / Boost.Interprocess's", 10.0, True,
                      rounds.ratios((cell, "boost"), (cell, "zcb"), "cpu_time"))
     for cell in (Cell("mixed", "small"), Cell("mixed", "wide")):
-        yield Target(f"{cell.title}: resident / live, over mimalloc's", 1.15,
+        yield Target(cell, "resident / live, over mimalloc's", 1.15,
                      False, rounds.ratios((cell, "zcb"), (cell, "mimalloc"),
                                           "resident_per_live"))
 
 
 def show(plan, rounds):
-    everything = list(targets(plan, rounds))
+    everything = [target for target in targets(rounds)
+                  if target.cell in plan]
     print("  targets, of zcb's C++ interface")
     tables.show(["", "target", "measured", "verdict"],
                 [target.row() for target in everything])
