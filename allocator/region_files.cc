@@ -74,8 +74,9 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
   }
   // umask may have taken our own permission to open it.
   bool is_done = ::fchmodat(base_fd, draft.c_str(), 0700, 0) == 0;
+  UniqueFd made;  // closed after errno was read
   if (is_done) {
-    const UniqueFd made = OpenDirectoryAt(base_fd, draft);
+    made = OpenDirectoryAt(base_fd, draft);
     is_done = made.is_open() &&
               Dress(made.get(), rules, rules.directory_mode()) &&
               (::renameat2(base_fd, draft.c_str(), base_fd, name.c_str(),

@@ -172,6 +172,10 @@ TEST_F(AuditPrivateTest, ATakenGranuleIsCut) {
 TEST_F(AuditPrivateTest, AGranuleIsFreeOrOfOneSlab) {
   const std::uint32_t line = Obtain(BufferState::kLive);
   const std::uint32_t granule = line / std::uint32_t{kLinesPerGranule};
+  // Another slab beside it, so that the unit does not go when this one does.
+  const auto other = supply_.Obtain(kClass + 1);
+  ASSERT_TRUE(other.ok());
+  Set(*other, BufferState::kLive);
   supply_.units().GiveGranules(granule, 1);
   const OwnAuditReport report = Look();
   EXPECT_EQ(report.findings.Count(AuditKind::kOwnDoubled), 1U);

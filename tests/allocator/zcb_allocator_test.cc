@@ -166,7 +166,7 @@ TEST_F(ZcbAllocatorTest, MemoryIsReadiedAndGivenBack) {
 
 TEST_F(ZcbAllocatorTest, AnAuditFindsEveryByte) {
   void* const small = MustAlloc(1000);
-  void* const large = MustAlloc(4 * kMiB);
+  void* const large = MustAlloc(3 * kMiB);
   zcb_ticket ticket = 0;
   ASSERT_EQ(zcb_give(allocator(), MustAlloc(2000), &ticket), ZCB_OK);
   struct zcb_audit_report report{};
@@ -280,7 +280,7 @@ TEST_F(ZcbAllocatorTest, TwoRegionsAreTwoAllocators) {
 
 TEST_F(ZcbAllocatorTest, StatsFillWhatTheCallerKnows) {
   void* const small = MustAlloc(1000);
-  void* const large = MustAlloc(3 * kMiB);
+  void* const large = MustAlloc(4 * kMiB);
   const auto stats = Stats();
   EXPECT_EQ(stats.size, sizeof stats);
   EXPECT_EQ(stats.live_buffers, 2U);
