@@ -148,6 +148,9 @@ def zcb_shared_library(
         **kwargs):
     """A shared library whose exports are exactly the version script's.
 
+    It needs the C library only, and is never unmapped (nodelete): what it gave
+    out lies in its mappings, and threads may end after it was closed.
+
     An object that nothing refers to is dropped by the linker: name the files
     that define the exports in srcs, or put alwayslink = True on their library.
     """
@@ -159,6 +162,14 @@ def zcb_shared_library(
         linkopts = [
             "-Wl,-soname," + soname,
             "-Wl,--version-script=$(location %s)" % version_script,
+            # Bazel names -lstdc++ and -lm itself, behind these: only what is
+            # still missing then would be taken from them.
+            "-static-libgcc",
+            "-l:libstdc++.a",
+            "-Wl,--as-needed",
+            "-Wl,--no-undefined",
+            "-Wl,-z,nodelete",
+            "-Wl,-z,relro,-z,now",
         ] + linkopts,
         linkshared = True,
         testonly = testonly,

@@ -4,16 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "allocator/zcb_allocator.h"
 #include "tests/support/child_process.h"
+#include "tests/support/shared_library.h"
 #include "tests/support/temp_directory.h"
 
 namespace zcb::alloc {
@@ -28,18 +27,6 @@ std::string LibraryPath() {
   return std::string(told != nullptr ? told : "allocator") + "/libzcb.so.0";
 }
 
-std::string OutputOf(const std::string& command) {
-  std::string output;
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return output;
-  char part[4096];
-  while (const std::size_t got = std::fread(part, 1, sizeof(part), pipe)) {
-    output.append(part, got);
-  }
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return output;
-}
-
 const char* const kFunctions[] = {
     "zcb_alloc",          "zcb_alloc_aligned", "zcb_allocator_close",
     "zcb_allocator_open", "zcb_audit",         "zcb_collect",
@@ -51,62 +38,20 @@ const char* const kFunctions[] = {
 };
 
 TEST(LibzcbTest, ItNeedsNothingButTheCLibrary) {
-  std::istringstream lines(OutputOf("readelf -Wd " + LibraryPath()));
-  std::string soname;
-  for (std::string line; std::getline(lines, line);) {
-    const auto open = line.find('[');
-    const std::string name =
-        open == std::string::npos
-            ? ""
-            : line.substr(open + 1, line.find(']') - open - 1);
-    if (line.find("(NEEDED)") != std::string::npos) {
-      EXPECT_TRUE(name == "libc.so.6" || name.rfind("ld-linux", 0) == 0)
-          << name;
-    }
-    if (line.find("(SONAME)") != std::string::npos) soname = name;
-    for (const char* unwanted : {"(TEXTREL)", "(RUNPATH)", "(RPATH)"}) {
-      EXPECT_EQ(line.find(unwanted), std::string::npos) << line;
-    }
-  }
-  EXPECT_EQ(soname, "libzcb.so.0");
+  EXPECT_EQ(zcb::testing::CheckedSonameOf(LibraryPath()), "libzcb.so.0");
 }
 
 TEST(LibzcbTest, ItExportsExactlyTheFunctionsOfTheHeader) {
-  std::istringstream lines(
-      OutputOf("nm -D --defined-only --with-symbol-versions " + LibraryPath()));
-  std::set<std::string> exported;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string address;
-    std::string kind;
-    std::string name;
-    words >> address >> kind >> name;
-    // The versions themselves; and local symbols, which nobody can bind to.
-    if (kind == "A" || kind == "b" || kind == "d") continue;
-    EXPECT_EQ(kind, "T") << name;
-    exported.insert(name);
-  }
   std::set<std::string> expected;
   for (const char* name : kFunctions) {
     expected.insert(std::string(name) + "@@ZCB_1.0");
   }
-  EXPECT_EQ(exported, expected);
+  EXPECT_EQ(zcb::testing::ExportsOf(LibraryPath()), expected);
 }
 
 TEST(LibzcbTest, ItsThreadLocalMemoryFitsWhatDlopenHasLeft) {
-  std::istringstream lines(OutputOf("readelf -Wl " + LibraryPath()));
-  std::uint64_t tls_bytes = 0;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string type;
-    std::string skipped;
-    std::string memory_bytes;
-    words >> type >> skipped >> skipped >> skipped >> skipped >> memory_bytes;
-    if (type == "TLS") tls_bytes = std::stoull(memory_bytes, nullptr, 16);
-    if (type == "GNU_STACK") {
-      EXPECT_EQ(line.find("RWE"), std::string::npos);
-    }
-  }
+  const std::uint64_t tls_bytes =
+      zcb::testing::ThreadLocalBytesOf(LibraryPath());
   EXPECT_GT(tls_bytes, 0U);
   EXPECT_LE(tls_bytes, 64U);
 }

@@ -4,10 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstdio>
 #include <cstdlib>
 #include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +14,7 @@
 #include <corosync/cpg_zcb.h>
 
 #include "tests/support/child_process.h"
+#include "tests/support/shared_library.h"
 #include "tests/support/temp_directory.h"
 
 namespace zcb::cpg {
@@ -30,18 +29,6 @@ std::string LibraryDirectory() {
   return told != nullptr ? told : "cpg";
 }
 std::string LibraryPath() { return LibraryDirectory() + "/libcpg.so.4"; }
-
-std::string OutputOf(const std::string& command) {
-  std::string output;
-  std::FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return output;
-  char part[4096];
-  while (const std::size_t got = std::fread(part, 1, sizeof(part), pipe)) {
-    output.append(part, got);
-  }
-  EXPECT_EQ(pclose(pipe), 0) << command;
-  return output;
-}
 
 const char* const kCorosyncFunctions[] = {
     "cpg_context_get",
@@ -72,47 +59,10 @@ const char* const kOurFunctions[] = {
 };
 
 TEST(SharedLibraryTest, SonameAndNeededAreWhatADropInHas) {
-  std::istringstream lines(OutputOf("readelf -Wd " + LibraryPath()));
-  std::set<std::string> needed;
-  std::string soname;
-  bool text_relocation = false;
-  for (std::string line; std::getline(lines, line);) {
-    const auto open = line.find('[');
-    const std::string name =
-        open == std::string::npos
-            ? ""
-            : line.substr(open + 1, line.find(']') - open - 1);
-    if (line.find("(NEEDED)") != std::string::npos) needed.insert(name);
-    if (line.find("(SONAME)") != std::string::npos) soname = name;
-    if (line.find("(TEXTREL)") != std::string::npos) {
-      text_relocation = true;
-    }
-    EXPECT_EQ(line.find("(RUNPATH)"), std::string::npos);
-    EXPECT_EQ(line.find("(RPATH)"), std::string::npos);
-  }
-  EXPECT_EQ(soname, "libcpg.so.4");
-  EXPECT_EQ(needed.count("libc.so.6"), 1U);
-  for (const std::string& name : needed) {
-    EXPECT_TRUE(name == "libc.so.6" || name.rfind("ld-linux", 0) == 0) << name;
-  }
-  EXPECT_FALSE(text_relocation);
+  EXPECT_EQ(zcb::testing::CheckedSonameOf(LibraryPath()), "libcpg.so.4");
 }
 
 TEST(SharedLibraryTest, ExportsAreExactlyTheFunctionsWithTheirVersions) {
-  std::istringstream lines(
-      OutputOf("nm -D --defined-only --with-symbol-versions " + LibraryPath()));
-  std::set<std::string> exported;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string address;
-    std::string kind;
-    std::string name;
-    words >> address >> kind >> name;
-    // The versions themselves; and local symbols, which nobody can bind to.
-    if (kind == "A" || kind == "b" || kind == "d") continue;
-    EXPECT_EQ(kind, "T") << name;
-    exported.insert(name);
-  }
   std::set<std::string> expected;
   for (const char* name : kCorosyncFunctions) {
     expected.insert(std::string(name) + "@@COROSYNC_CPG_1.0");
@@ -120,27 +70,13 @@ TEST(SharedLibraryTest, ExportsAreExactlyTheFunctionsWithTheirVersions) {
   for (const char* name : kOurFunctions) {
     expected.insert(std::string(name) + "@@ZCB_1.0");
   }
-  EXPECT_EQ(exported, expected);
+  EXPECT_EQ(zcb::testing::ExportsOf(LibraryPath()), expected);
 }
 
 TEST(SharedLibraryTest, ThreadLocalMemoryIsSmallAndStatic) {
-  std::istringstream lines(OutputOf("readelf -Wl " + LibraryPath()));
-  std::uint64_t tls_bytes = 0;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream words(line);
-    std::string type;
-    std::string offset;
-    std::string virtual_address;
-    std::string physical_address;
-    std::string file_bytes;
-    std::string memory_bytes;
-    words >> type >> offset >> virtual_address >> physical_address >>
-        file_bytes >> memory_bytes;
-    if (type == "TLS") tls_bytes = std::stoull(memory_bytes, nullptr, 16);
-    if (type == "GNU_STACK") {
-      EXPECT_EQ(line.find("RWE"), std::string::npos);
-    }
-  }
+  const std::uint64_t tls_bytes =
+      zcb::testing::ThreadLocalBytesOf(LibraryPath());
+  EXPECT_GT(tls_bytes, 0U);
   EXPECT_LE(tls_bytes, 64U);
 }
 

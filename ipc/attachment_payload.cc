@@ -1,0 +1,101 @@
+// Buffers with room for the message header, in both layouts of a message.
+#include <algorithm>
+#include <bit>
+
+#include "ipc/attachment.h"
+#include "ipc/message_header.h"
+#include "ipc/message_place.h"
+
+namespace zcb::ipc {
+
+Result<std::byte*> Attachment::AllocPayload(std::uint64_t payload_bytes) {
+  if (payload_bytes > LargestPayloadBytes()) {
+    return {Status::kTooBig, "more than the region could ever hold"};
+  }
+  // At least a byte of payload: the address of an empty one would be that of
+  // the next buffer, which may have a page-aligned payload.
+  const auto ref = allocator_->Alloc(std::max<std::uint64_t>(payload_bytes, 1) +
+                                     kHeaderBytes);
+  if (!ref) return ref.failure();
+  return allocator_->Pointer(*ref) + kHeaderBytes;
+}
+
+Result<std::byte*> Attachment::AllocAlignedPayload(
+    std::uint64_t payload_bytes, std::uint64_t alignment_bytes) {
+  if (!std::has_single_bit(alignment_bytes)) {
+    return {Status::kInvalidParam, "the alignment is no power of two"};
+  }
+  if (alignment_bytes <= alloc::kLineBytes) return AllocPayload(payload_bytes);
+  if (payload_bytes > region_->geometry().region_bytes) {
+    return {Status::kTooBig, "more than the region could ever hold"};
+  }
+  const auto ref = allocator_->AllocAligned(
+      payload_bytes, std::max(alignment_bytes, MessagePlace::kPageBytes));
+  if (!ref) return ref.failure();
+  if (const Outcome backed =
+          MessagePlace::CommitHeader(*allocator_, geometry_, *ref);
+      !backed) {
+    // It was just allocated: this cannot fail.
+    static_cast<void>(allocator_->Free(*ref));
+    return backed.failure();
+  }
+  return allocator_->Pointer(*ref);
+}
+
+// The two ways exclude each other: a header lies in front of the one, and is
+// inside its buffer; the other is where a buffer begins.
+Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
+  constexpr Failure kNone{Status::kInvalidParam,
+                          "no live buffer of this process"};
+  if (payload == nullptr) {
+    return {Status::kInvalidParam, "not a payload of this region"};
+  }
+  const auto in_line =
+      allocator_->RefOf(static_cast<const std::byte*>(payload) - kHeaderBytes);
+  if (in_line && allocator_->IsLive(*in_line)) return LivePayload{*in_line};
+  const auto aligned = allocator_->RefOf(payload);
+  if (!in_line && !aligned) {
+    return {Status::kInvalidParam, "not a payload of this region"};
+  }
+  if (!aligned || aligned->line() % MessagePlace::kLinesPerPage != 0 ||
+      !allocator_->IsLive(*aligned) ||
+      allocator_->UsableBytes(*aligned) % MessagePlace::kPageBytes != 0) {
+    return kNone;
+  }
+  return LivePayload{*aligned, true};
+}
+
+Outcome Attachment::FreePayload(const void* payload) {
+  const auto live = FindLivePayload(payload);
+  if (!live) return live.failure();
+  return allocator_->Free(live->buffer);
+}
+
+std::uint64_t Attachment::LargestPayloadBytes() const {
+  return region_->geometry().region_bytes - kHeaderBytes;
+}
+
+std::uint64_t Attachment::UsablePayloadBytes(const void* payload) const {
+  const auto live = FindLivePayload(payload);
+  if (!live) return 0;
+  return allocator_->UsableBytes(live->buffer) -
+         (live->is_aligned ? 0 : kHeaderBytes);
+}
+
+Outcome Attachment::Release(const void* payload) {
+  if (payload == nullptr) {
+    return {Status::kInvalidParam, "not a payload of this region"};
+  }
+  // In line, or else page-aligned: what this process keeps decides.
+  Outcome released{Status::kInvalidParam, "not a payload of this region"};
+  for (const std::uint64_t before : {kHeaderBytes, std::uint64_t{0}}) {
+    const auto ref =
+        allocator_->RefOf(static_cast<const std::byte*>(payload) - before);
+    if (!ref) continue;
+    released = keeps_->LetGo(allocator_.get(), *ref);
+    if (released.status() != Status::kInvalidParam) break;
+  }
+  return released;
+}
+
+}  // namespace zcb::ipc
