@@ -66,13 +66,11 @@ struct HandOverLink {
   // messages there were in all.
   std::atomic<bool> enough{false};
   std::atomic<std::uint64_t> given{kNotYet};
+  // One side has failed: whoever waits for the other one asks.
+  std::atomic<bool> broken{false};
   HandOverFigures figures;
   static constexpr std::uint64_t kNotYet = ~std::uint64_t{0};
 };
-
-// True from the moment when one of two threads has failed: whoever waits for
-// the other one asks it.
-using Broken = std::atomic<bool>;
 
 // Among the threads of a process a buffer needs no ticket.
 template <Malloc M>
@@ -91,15 +89,18 @@ class WithinProcess {
   M& malloc_;
 };
 
-inline void WaitABit(const Broken& broken) {
+template <typename Ticket>
+void WaitABit(const HandOverLink<Ticket>& link) {
   // relaxed: a flag and nothing else
-  if (broken.load(std::memory_order_relaxed)) Fail("the other side failed");
+  if (link.broken.load(std::memory_order_relaxed)) {
+    Fail("the other side failed");
+  }
   Relax();
 }
 
 template <typename M>
 void GiveMessages(M& malloc, HandOverLink<typename M::Ticket>& link,
-                  const HandOverPlan& plan, const Broken& broken) {
+                  const HandOverPlan& plan) {
   const std::uint64_t window = plan.window();
   std::uint64_t number = 0;
   // relaxed: a flag and nothing else
@@ -110,7 +111,7 @@ void GiveMessages(M& malloc, HandOverLink<typename M::Ticket>& link,
       benchmark::DoNotOptimize(pointer);
       if (plan.written) std::memcpy(pointer, &number, sizeof(number));
       const auto ticket = malloc.Give(buffer);
-      while (!link.ring.TryPush(ticket, window)) WaitABit(broken);
+      while (!link.ring.TryPush(ticket, window)) WaitABit(link);
     }
   }
   // relaxed: a number and nothing else
@@ -122,18 +123,18 @@ template <typename M>
 class Taker {
  public:
   Taker(M& malloc, HandOverLink<typename M::Ticket>& link,
-        const HandOverPlan& plan, const Broken& broken)
-      : malloc_(malloc), link_(link), plan_(plan), broken_(broken) {}
+        const HandOverPlan& plan)
+      : malloc_(malloc), link_(link), plan_(plan) {}
 
   void TakeChunk() {
     for (std::uint64_t i = 0; i < plan_.chunk(); ++i) {
-      while (!TryTake()) WaitABit(broken_);
+      while (!TryTake()) WaitABit(link_);
     }
   }
   void TakeTheRest() {
     // relaxed: a number and nothing else
     while (number_ != link_.given.load(std::memory_order_relaxed)) {
-      if (!TryTake()) WaitABit(broken_);
+      if (!TryTake()) WaitABit(link_);
     }
   }
 
@@ -155,14 +156,13 @@ class Taker {
   M& malloc_;
   HandOverLink<typename M::Ticket>& link_;
   const HandOverPlan& plan_;
-  const Broken& broken_;
   std::uint64_t number_ = 0;
 };
 
 template <typename M>
 void TakeMessages(M& malloc, HandOverLink<typename M::Ticket>& link,
-                  const HandOverPlan& plan, const Broken& broken) {
-  Taker<M> taker(malloc, link, plan, broken);
+                  const HandOverPlan& plan) {
+  Taker<M> taker(malloc, link, plan);
   for (std::uint64_t i = 0; i < HandOverPlan::kWarmupChunks; ++i) {
     taker.TakeChunk();
   }
@@ -188,7 +188,7 @@ void TakeMessages(M& malloc, HandOverLink<typename M::Ticket>& link,
 // floor. A failure is thrown at the end only, because the other side would wait
 // for ever at the gates.
 template <typename Link, typename Exchange>
-void RunHandOverSide(PairPage& page, Side side, Link& link, Broken& broken,
+void RunHandOverSide(PairPage& page, Side side, Link& link,
                      const Exchange& exchange) {
   const TickClock clock;
   const Floor before = MeasureFloor(page, side, clock);
@@ -198,7 +198,8 @@ void RunHandOverSide(PairPage& page, Side side, Link& link, Broken& broken,
     exchange();
   } catch (...) {
     failure = std::current_exception();
-    broken.store(true, std::memory_order_relaxed);  // a flag and nothing else
+    // relaxed: a flag and nothing else
+    link.broken.store(true, std::memory_order_relaxed);
   }
   PassGate(page, side);
   const Floor after = MeasureFloor(page, side, clock);

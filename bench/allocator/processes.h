@@ -47,10 +47,9 @@ void BetweenProcesses(benchmark::State& state, bool written) {
     const Link link;
     const auto side = [&](Side which, const auto& exchange) {
       return [&, which, exchange](PairPage& page) {
-        Broken broken = false;  // RunPair() ends both sides if one fails
         M malloc(home);
-        RunHandOverSide(page, which, *link, broken,
-                        [&] { exchange(malloc, *link, plan, broken); });
+        RunHandOverSide(page, which, *link,
+                        [&] { exchange(malloc, *link, plan); });
         if (which == Side::kFirst) malloc.Settle();
         PassGate(page, which);  // the other stays until this has been seen
       };

@@ -25,11 +25,10 @@ void BetweenThreads(benchmark::State& state, bool written) {
     Owner owner(malloc);
     auto link = std::make_unique<Link>();
     const auto page = std::make_unique<PairPage>();
-    Broken broken = false;
     const auto side = [&](Side which, const auto& exchange) {
       return [&, which, exchange] {
-        RunHandOverSide(*page, which, *link, broken,
-                        [&] { exchange(owner, *link, plan, broken); });
+        RunHandOverSide(*page, which, *link,
+                        [&] { exchange(owner, *link, plan); });
       };
     };
     RunThreadPair(places, side(Side::kFirst, GiveMessages<Owner>),
