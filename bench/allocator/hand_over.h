@@ -197,9 +197,10 @@ void RunHandOverSide(PairPage& page, Side side, Link& link,
   try {
     exchange();
   } catch (...) {
-    failure = std::current_exception();
-    // relaxed: a flag and nothing else
-    link.broken.store(true, std::memory_order_relaxed);
+    // Who failed because the other did says nothing. relaxed: a flag
+    if (!link.broken.exchange(true, std::memory_order_relaxed)) {
+      failure = std::current_exception();
+    }
   }
   PassGate(page, side);
   const Floor after = MeasureFloor(page, side, clock);
