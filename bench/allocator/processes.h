@@ -5,6 +5,7 @@
 #include <benchmark/benchmark.h>
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -50,7 +51,9 @@ void BetweenProcesses(benchmark::State& state, bool written) {
         M malloc(home);
         RunHandOverSide(page, which, *link,
                         [&] { exchange(malloc, *link, plan); });
-        if (which == Side::kFirst) malloc.Settle();
+        // relaxed: the gates are behind us
+        const bool broken = (*link).broken.load(std::memory_order_relaxed);
+        if (which == Side::kFirst && !broken) malloc.Settle();
         PassGate(page, which);  // the other stays until this has been seen
       };
     };
