@@ -20,6 +20,9 @@ class Peer:
 SHARED = Peer.workloads + ("processes", "processes_written")
 PEERS = {peer.name: peer for peer in (
     Peer("zcb", workloads=SHARED, ours=True),
+    Peer("zcb_c", workloads=("pair", "batch", "threads", "threads_written",
+                             "processes", "processes_written", "churn"),
+         ours=True),
     Peer("zcb_cpg", workloads=("pair", "batch"), ours=True),
     Peer("glibc"),
     Peer("jemalloc", ("libjemalloc-dev",)),

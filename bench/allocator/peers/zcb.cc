@@ -7,7 +7,7 @@
 
 #include "allocator/allocator.h"
 #include "allocator/buffer_ref.h"
-#include "allocator/buffer_word.h"
+#include "allocator/buffer_ticket.h"
 #include "allocator/region.h"
 #include "allocator/region_options.h"
 #include "bench/allocator/processes.h"
@@ -23,7 +23,7 @@ class ZcbMalloc {
  public:
   struct Home {};  // the environment says where the region is
   using Buffer = alloc::BufferRef;
-  using Ticket = std::uint64_t;
+  using Ticket = alloc::BufferTicket;
 
   explicit ZcbMalloc(Home&) {
     const auto options = alloc::RegionOptions::FromEnvironment();
@@ -44,42 +44,23 @@ class ZcbMalloc {
     return *got;
   }
   [[gnu::always_inline]] void Free(Buffer buffer) {
-    if (!allocator_->Free(buffer).ok()) [[unlikely]] {
-      FreeTaken(buffer);
-    }
+    const auto freed = allocator_->Free(buffer);
+    if (!freed.ok()) [[unlikely]]
+      Failed("free", freed.reason());
   }
   std::byte* Pointer(Buffer buffer) { return allocator_->Pointer(buffer); }
 
-  // As a message layer does it: the word says that the buffer is out. The
-  // ticket is {generation, line}, of which the taker believes nothing.
   Ticket Give(Buffer buffer) {
-    const auto place = allocator_->BeginSend(buffer);
-    if (!place.ok()) Fail("give: {}", place.reason());
-    // relaxed: this thread took the buffer out of circulation
-    const alloc::BufferWord word =
-        alloc::BufferWord(place->word->load(std::memory_order_relaxed))
-            .Send(0, 0);
-    // release: what was written into the buffer comes first
-    place->word->store(word.raw(), std::memory_order_release);
-    allocator_->CommitSend(*place);
-    return word.generation() << 32 | buffer.line();
+    const auto ticket = allocator_->Give(buffer);
+    if (!ticket.ok()) [[unlikely]]
+      Failed("give", ticket.reason());
+    return *ticket;
   }
-  static Buffer Take(Ticket ticket) {
-    return Buffer(static_cast<std::uint32_t>(ticket));
-  }
-  [[gnu::noinline]] void FreeTaken(Buffer buffer) {
-    const auto place = allocator_->Locate(buffer);
-    if (!place) Fail("take: no buffer starts there");
-    // acquire: pairs with the giver's store
-    std::uint64_t raw = place->word->load(std::memory_order_acquire);
-    const alloc::BufferWord word(raw);
-    if (!word.IsSentAs(0, 0) ||
-        !place->word->compare_exchange_strong(raw, word.Free().raw(),
-                                              std::memory_order_acq_rel,
-                                              std::memory_order_relaxed)) {
-      Fail("take: not out");
-    }
-    allocator_->ComeBack(*place);
+  Buffer Take(Ticket ticket) {
+    const auto buffer = allocator_->Take(ticket);
+    if (!buffer.ok()) [[unlikely]]
+      Failed("take", buffer.reason());
+    return *buffer;
   }
   void Settle() {
     allocator_->Collect();
