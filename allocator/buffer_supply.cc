@@ -127,6 +127,7 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
     if (!asked) {
       asked = true;
       if (AskHook(false)) continue;
+      if (DissolveLarge(cache)) continue;
     }
     const Outcome added = AddUnit(UnitTable::Want::kAny);
     if (added || extents_.ReleaseRests() > 0) continue;
@@ -214,23 +215,52 @@ void BufferSupply::Absorb(std::uint32_t size_class,
 void BufferSupply::EmptyCache(ThreadCache& cache) {
   std::array<std::uint32_t, MagazineLimits::kMaxCount> batch;
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
-    Magazine& magazine = cache.OfClass(c);
-    std::uint32_t count = 0;
-    while (!magazine.is_empty()) batch[count++] = magazine.Pop(cache.lines);
+    const std::uint32_t count = EmptyMagazine(cache, c, batch);
     if (count > 0) Absorb(c, {batch.data(), count});
   }
 }
 
+std::uint32_t BufferSupply::EmptyMagazine(ThreadCache& cache,
+                                          std::uint32_t size_class,
+                                          std::span<std::uint32_t> out) {
+  Magazine& magazine = cache.OfClass(size_class);
+  std::uint32_t count = 0;
+  while (!magazine.is_empty()) out[count++] = magazine.Pop(cache.lines);
+  return count;
+}
+
 void BufferSupply::EmptyDepot() {
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) EmptyShelf(c);
+}
+
+std::uint32_t BufferSupply::EmptyShelf(std::uint32_t size_class) {
   std::array<std::uint32_t, kMaxBatch> batch;
-  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
-    // Bounded: other threads may fill it as fast as we empty it.
-    for (std::uint32_t n = 0; n <= Depot::LimitOf(c); n += kMaxBatch) {
-      const std::uint32_t count = depot_.Take(c, batch);
-      if (count == 0) break;
-      slabs_.Put(c, {batch.data(), count});
-    }
+  std::uint32_t emptied = 0;
+  // Bounded: other threads may fill it as fast as we empty it.
+  while (emptied <= Depot::LimitOf(size_class)) {
+    const std::uint32_t count = depot_.Take(size_class, batch);
+    if (count == 0) break;
+    slabs_.Put(size_class, {batch.data(), count});
+    emptied += count;
   }
+  return emptied;
+}
+
+// A few large buffers of every class add up to more than what is in use: they
+// serve as memory of other classes before a unit is claimed.
+bool BufferSupply::DissolveLarge(ThreadCache* cache) {
+  std::array<std::uint32_t, MagazineLimits::kMaxCount> batch;
+  std::uint32_t found = 0;
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    if (kSizeClasses[c].bytes() <= kGranuleBytes) continue;
+    if (cache != nullptr) {
+      const std::uint32_t count = EmptyMagazine(*cache, c, batch);
+      slabs_.Put(c, {batch.data(), count});
+      found += count;
+    }
+    found += EmptyShelf(c);
+  }
+  return found != 0;
 }
 
 bool BufferSupply::MayScanWords() {

@@ -26,7 +26,9 @@ namespace zcb::alloc {
 //   2 free maps, then hints      6 the dead are reaped, by the layer above or
 //   3 a new slab in our units      without it
 //   4 the layer above gives      7 everything that lies about here (Gather),
-//     back what it can             words whose hint was lost too; 1, 2, 3, 5
+//     back what it can; large      words whose hint was lost too; 1, 2, 3, 5
+//     buffers kept at hand are
+//     cut anew
 //
 // Thread-safe. No lock is held over a system call or over the hook.
 class BufferSupply {
@@ -88,7 +90,14 @@ class BufferSupply {
   void GatherUnits(bool scan_words);
   void Absorb(std::uint32_t size_class, std::span<const std::uint32_t> lines);
   void EmptyDepot();
+  std::uint32_t EmptyShelf(std::uint32_t size_class);
   void EmptyCache(ThreadCache& cache);
+  static std::uint32_t EmptyMagazine(ThreadCache& cache,
+                                     std::uint32_t size_class,
+                                     std::span<std::uint32_t> out);
+  // What free buffers above a granule lie in this thread's magazines and in the
+  // depot goes home to their slabs. False: there were none.
+  bool DissolveLarge(ThreadCache* cache);
   bool MayScanWords();
 
   SharedTables shared_;
