@@ -198,18 +198,17 @@ std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
 }
 
 Result<BufferTicket> Allocator::Give(BufferRef ref) {
-  if (!IsLive(ref)) return WhyNotLive(ref);
-  // relaxed: GiveOn() and BeginSend() look again
-  if (states_[ref.line()].load(std::memory_order_relaxed) ==
-      BufferState::kTaken) {
-    return handover_->GiveOn(ref);
-  }
-  const Result<BufferPlace> place = BeginSend(ref);
-  if (!place) return place.failure();
-  // relaxed: does not change while a buffer is ours
+  if (ref.line() >= line_count_) return WhyNotLive(ref);
+  // relaxed: handed to this thread with the buffer, or wrong
+  const BufferState state = states_[ref.line()].load(std::memory_order_relaxed);
+  if (state == BufferState::kTaken) return handover_->GiveOn(ref);
+  if (state != BufferState::kLive) return WhyNotLive(ref);
+  // As in Free(), no read-modify-write: it would wait until the stores of the
+  // last hand-over have reached lines that the taker holds.
+  // relaxed: does not change while a buffer is live
   const GranuleCode code =
       codes_[ref.granule()].load(std::memory_order_relaxed);
-  return handover_->Give(*place, ClassOf(code));
+  return handover_->Give(*supply_->OwnPlace(ref.line()), ClassOf(code));
 }
 
 Result<BufferRef> Allocator::Take(BufferTicket ticket) {

@@ -165,7 +165,8 @@ class Allocator {
   // --- from process to process, by ticket ----------------------------------
   // Gives a live buffer (also a taken one) away: nobody of this process may
   // touch it again, and whoever brings the ticket to Take() first, in any
-  // process, has it. Of two threads that give the same buffer one wins.
+  // process, has it. (Two threads that give or free one buffer at the very same
+  // moment may both be believed, as with Free().)
   // kInvalidParam: as Free(). kLibrary: a taken one, and its word was damaged.
   // Threads: any. Signals: not async-signal-safe. Progress: wait-free.
   // Death of the giver, or the end of its allocator: a buffer that nobody has

@@ -16,7 +16,7 @@ BufferTicket Handover::Give(const BufferPlace& own, std::uint32_t size_class) {
   if (!has_given_.load(std::memory_order_relaxed)) {
     has_given_.store(true, std::memory_order_relaxed);
   }
-  // relaxed: only this thread writes it while the buffer is kLeaving
+  // relaxed: only this thread writes it while the buffer is live
   const BufferWord before(own.word->load(std::memory_order_relaxed));
   const BufferWord given =
       before.Give(supply_.lease(), BufferTicket::Step(before, size_class));

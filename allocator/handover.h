@@ -35,7 +35,7 @@ class Handover {
  public:
   explicit Handover(BufferSupply& supply) : supply_(supply) {}
 
-  // A buffer of ours that is kLeaving by the caller's doing: it is away after.
+  // A buffer of ours that is live, and the caller's: it is away after.
   BufferTicket Give(const BufferPlace& own, std::uint32_t size_class);
   // The same for a taken one; kInvalidParam: it is not (another thread was
   // faster), kLibrary: its word was damaged.

@@ -184,16 +184,20 @@ TEST_F(HandoverTest, OfTwoThreadsWithOneTicketOneWins) {
   }
 }
 
-TEST_F(HandoverTest, OfTwoThreadsThatGiveABufferOneWins) {
+TEST_F(HandoverTest, OfTwoThreadsThatGiveOnWhatWasTakenOneWins) {
+  const auto taker = testing::MakeAllocator(region());
   for (int round = 0; round < 300; ++round) {
-    const BufferRef ref = MustAlloc(64);
+    const auto first = allocator().Give(MustAlloc(64));
+    ASSERT_TRUE(first.ok());
+    const auto taken = taker->Take(*first);
+    ASSERT_TRUE(taken.ok());
     std::atomic<int> ready{0};
     std::atomic<int> winners{0};
     std::atomic<std::uint64_t> raw{0};
     const auto TryGive = [&] {
       ++ready;
       while (ready != 2) std::this_thread::yield();
-      if (const auto ticket = allocator().Give(ref)) {
+      if (const auto ticket = taker->Give(*taken)) {
         ++winners;
         raw = ticket->raw();
       }
@@ -202,9 +206,21 @@ TEST_F(HandoverTest, OfTwoThreadsThatGiveABufferOneWins) {
     TryGive();
     other.join();
     ASSERT_EQ(winners, 1);
-    ASSERT_TRUE(allocator().Take(BufferTicket(raw)).ok());
-    MustFree(ref);
+    const auto home = allocator().Take(BufferTicket(raw));
+    ASSERT_TRUE(home.ok());
+    MustFree(*home);
   }
+}
+
+TEST_F(HandoverTest, WhatWasGivenCannotBeGivenAgain) {
+  const BufferRef ref = MustAlloc(64);
+  const auto ticket = allocator().Give(ref);
+  ASSERT_TRUE(ticket.ok());
+  EXPECT_EQ(allocator().Give(ref).status(), Status::kInvalidParam);
+  EXPECT_EQ(allocator().Free(ref).status(), Status::kInvalidParam);
+  ASSERT_TRUE(allocator().Take(*ticket).ok());
+  MustFree(ref);
+  EXPECT_STREQ(allocator().Give(ref).reason(), "already free");
 }
 
 TEST_F(HandoverTest, ATakenBufferMayBeGivenOn) {
