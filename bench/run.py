@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,8 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    # So that the regions go, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     suites = list(SUITES) if options.suite == "all" else [options.suite]
     prepare(options, suites)
     results = {"environment": environment.describe(ROOT), "suites": {}}
