@@ -42,6 +42,8 @@ extern "C" {
  * @param buffer     written on CS_OK only.
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  buffer is NULL, or no such alignment.
+ * @return CS_ERR_NOT_SUPPORTED  the alignment is larger than a unit of this
+ *                               region.
  * @return CS_ERR_TOO_BIG        more than the region could ever hold.
  * @return CS_ERR_NO_MEMORY      not now; free something, or let others read.
  * @return CS_ERR_BAD_HANDLE     no such handle, or it is a parent's.
