@@ -43,16 +43,16 @@ struct BufferRun {
   static BufferRun OfGranule(const SharedTables& shared, const SlabShape& slab,
                              std::uint32_t granule) {
     const SizeClass& cut = slab.cut();
-    const auto FirstFrom = [&](std::uint32_t granules) {
+    const auto first_from = [&](std::uint32_t granules) {
       const std::uint32_t line = granules * std::uint32_t{kLinesPerGranule};
       return std::min(cut.count, (line + cut.lines - 1) / cut.lines);
     };
-    const std::uint32_t begin = FirstFrom(granule - slab.head);
+    const std::uint32_t begin = first_from(granule - slab.head);
     BufferRun run = OfSlab(shared, slab);
     run.words += begin;
     run.hints += begin;
     run.first_line += begin * cut.lines;
-    run.count = FirstFrom(granule - slab.head + 1) - begin;
+    run.count = first_from(granule - slab.head + 1) - begin;
     return run;
   }
   // The buffers that start in a granule of anybody's, by the words that check

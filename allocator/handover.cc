@@ -160,14 +160,14 @@ bool Handover::LetGo(const BufferPlace& place) {
 
 void Handover::LetAllGo() {
   const SharedTables& shared = supply_.shared();
-  const auto LetGoOf = [&](const BufferRun& run) {
+  const auto let_go_of = [&](const BufferRun& run) {
     for (std::uint32_t i = 0; i < run.count; ++i) {
       // By the place, which for our own units comes from private tables.
       if (const auto place = supply_.Locate(run.ref(i))) LetGo(*place);
     }
   };
   supply_.touched().ForEachKnown([&](std::uint32_t granule) {
-    LetGoOf(BufferRun::Around(shared, granule));
+    let_go_of(BufferRun::Around(shared, granule));
   });
   // relaxed: our other threads have stopped
   if (!has_given_.load(std::memory_order_relaxed)) return;
@@ -175,9 +175,9 @@ void Handover::LetAllGo() {
     const std::uint32_t line = g * std::uint32_t{kLinesPerGranule};
     const PrivateTables::Start start = supply_.tables().StartAt(line);
     if (!start.ok() || start.index != 0) continue;
-    LetGoOf(start.slab.ok()
-                ? BufferRun::OfSlab(shared, start.slab)
-                : BufferRun::OfExtent(shared, shared.UnitOf(BufferRef(line))));
+    let_go_of(start.slab.ok() ? BufferRun::OfSlab(shared, start.slab)
+                              : BufferRun::OfExtent(
+                                    shared, shared.UnitOf(BufferRef(line))));
   }
 }
 
