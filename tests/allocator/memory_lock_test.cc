@@ -18,21 +18,9 @@
 namespace zcb::alloc {
 namespace {
 
+using testing::FileBytes;
+using testing::MustOpen;
 using testing::TempDirectory;
-
-std::shared_ptr<Region> MustOpen(const RegionOptions& options) {
-  Result<std::shared_ptr<Region>> region = Region::Open(options);
-  EXPECT_TRUE(region.ok()) << region.reason();
-  return region.ok() ? *region : nullptr;
-}
-
-std::uint64_t FileBytes(const Region& region, const std::string& kind) {
-  struct stat facts = {};
-  const std::string path =
-      region.directory_path() + "/" + region.file_stem() + kind;
-  EXPECT_EQ(::stat(path.c_str(), &facts), 0);
-  return static_cast<std::uint64_t>(facts.st_blocks) * 512;
-}
 
 // VmLck of this process.
 std::uint64_t LockedBytes() {

@@ -22,6 +22,7 @@ namespace {
 using testing::Child;
 using testing::EnterPrivateMountNamespace;
 using testing::MountTmpfs;
+using testing::MustOpen;
 using testing::SucceedsInChild;
 using testing::Talk;
 using testing::TempDirectory;
@@ -47,12 +48,6 @@ class PageMountTest : public ::testing::Test {
   }
   TempDirectory directory_;
 };
-
-std::shared_ptr<Region> MustOpen(const RegionOptions& options) {
-  Result<std::shared_ptr<Region>> region = Region::Open(options);
-  EXPECT_TRUE(region.ok()) << region.reason();
-  return region.ok() ? *region : nullptr;
-}
 
 std::uint64_t FreeBytes(const std::string& path) {
   struct statfs facts = {};

@@ -17,16 +17,11 @@ namespace zcb::alloc {
 namespace {
 
 using testing::Child;
+using testing::MustOpen;
 using testing::SucceedsInChild;
 using testing::Talk;
 using testing::TempDirectory;
 using Names = std::vector<std::string>;
-
-std::shared_ptr<Region> MustOpen(const RegionOptions& options) {
-  Result<std::shared_ptr<Region>> region = Region::Open(options);
-  EXPECT_TRUE(region.ok()) << region.reason();
-  return region.ok() ? *region : nullptr;
-}
 
 TEST(RegionOpenTest, FirstProcessCreatesThreeFilesAndTheFirstLease) {
   const TempDirectory directory;

@@ -59,6 +59,20 @@ std::vector<std::string> TempDirectory::RegionFiles() const {
   return names;
 }
 
+std::shared_ptr<Region> MustOpen(const RegionOptions& options) {
+  Result<std::shared_ptr<Region>> region = Region::Open(options);
+  EXPECT_TRUE(region.ok()) << region.reason();
+  return region.ok() ? *region : nullptr;
+}
+
+std::uint64_t FileBytes(const Region& region, const std::string& kind) {
+  struct stat facts = {};
+  const std::string path =
+      region.directory_path() + "/" + region.file_stem() + kind;
+  EXPECT_EQ(::stat(path.c_str(), &facts), 0);
+  return static_cast<std::uint64_t>(facts.st_blocks) * 512;
+}
+
 void Talk::Say(char word) const {
   while (::send(fd_, &word, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }

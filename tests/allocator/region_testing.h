@@ -1,11 +1,13 @@
 // What the tests of regions, leases and watchers share: a directory of one's
-// own, child processes, and a look at the locks from outside.
+// own, an open region, child processes, and a look at the locks from outside.
 #ifndef ZCB_TESTS_ALLOCATOR_REGION_TESTING_H_
 #define ZCB_TESTS_ALLOCATOR_REGION_TESTING_H_
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,13 @@ class TempDirectory {
  private:
   std::string path_;
 };
+
+// The region with these options; null, and a failed expectation, if it cannot
+// be opened.
+std::shared_ptr<Region> MustOpen(const RegionOptions& options);
+
+// Memory committed to one of a region's files (".meta", ".data").
+std::uint64_t FileBytes(const Region& region, const std::string& kind);
 
 // The child's end of a conversation, one character at a time.
 class Talk {
