@@ -1,6 +1,5 @@
 // The part of UnitAudit that looks inside a unit: granules, slabs, words.
 #include <algorithm>
-#include <utility>
 
 #include "allocator/audit_unit.h"
 #include "allocator/granule_map.h"
@@ -102,11 +101,7 @@ AuditPlace UnitAudit::PlaceOfTailGranule(std::uint32_t granule,
     const std::uint32_t tail = of_head.granules_to_head();
     if (head.IsExtentHead() && head.length_units() == units && tail > place &&
         of_head == GranuleWord::Make(kExtentClass, tail, units)) {
-      // What is wrong with the extent is told where its head is.
-      std::vector<AuditFinding>* const mine = std::exchange(findings_, nullptr);
-      const AuditPlace where = PlaceOfExtent(first, head);
-      findings_ = mine;
-      return where;
+      return QuietPlaceOfExtent(first, head);
     }
   }
   // The extent has gone, or is not there yet: the unit's owner sees to it.

@@ -181,6 +181,13 @@ AuditPlace UnitAudit::PlaceOfExtent(std::uint32_t unit, UnitWord head) {
   return PlaceOfWord(word, BufferRef(shared_.FirstLineOf(unit)), home);
 }
 
+AuditPlace UnitAudit::QuietPlaceOfExtent(std::uint32_t unit, UnitWord head) {
+  std::vector<AuditFinding>* const mine = std::exchange(findings_, nullptr);
+  const AuditPlace place = PlaceOfExtent(unit, head);
+  findings_ = mine;
+  return place;
+}
+
 AuditPlace UnitAudit::PlaceOfMember(std::uint32_t unit, UnitWord word) {
   const std::uint32_t distance = word.length_units();
   if (distance != 0 && distance <= unit) {
@@ -195,11 +202,7 @@ AuditPlace UnitAudit::PlaceOfMember(std::uint32_t unit, UnitWord word) {
         head.length_units() <= shared_.unit_count() - first) {
       if (head.IsExtentHead()) CheckBooked(unit, AuditSeverity::kDamage);
       view_.LookAtHead(first);
-      // What is wrong with the extent is told where its head is.
-      std::vector<AuditFinding>* const mine = std::exchange(findings_, nullptr);
-      const AuditPlace place = PlaceOfExtent(first, head);
-      findings_ = mine;
-      return place;
+      return QuietPlaceOfExtent(first, head);
     }
   }
   Report(AuditSeverity::kDamage, AuditKind::kMemberAlone, AuditWhere::kUnit,

@@ -75,6 +75,8 @@ class UnitAudit {
   AuditPlace PlaceOfMember(std::uint32_t unit, UnitWord word);
   // Where an extent counts, by its head; reports only if the head is looked at.
   AuditPlace PlaceOfExtent(std::uint32_t unit, UnitWord head);
+  // The same for a member or tail: what is wrong is told where the head is.
+  AuditPlace QuietPlaceOfExtent(std::uint32_t unit, UnitWord head);
   void CheckBooked(std::uint32_t unit, AuditSeverity severity);
 
   // Slabs and words: audit_slabs.cc.

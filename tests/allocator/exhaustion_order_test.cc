@@ -35,8 +35,13 @@ class ExhaustionOrderTest : public testing::AllocatorTest {
     }
     EXPECT_EQ(allocator().Alloc(bytes).status(), Status::kNoMemory);
   }
-  Child Hog(std::uint64_t bytes) {
-    return Child([this, bytes](Talk& talk) {
+  // A process that has all the memory, in buffers of `bytes`, until it is told
+  // to end; none is left here.
+  Child HandAllToHog(std::uint64_t bytes) {
+    FreeAll(all_);
+    all_.clear();
+    EndAllocator();
+    Child hog([this, bytes](Talk& talk) {
       const auto own = Region::Open(region()->options());
       ASSERT_TRUE(own.ok());
       const auto mine = testing::MakeAllocator(*own);
@@ -45,6 +50,10 @@ class ExhaustionOrderTest : public testing::AllocatorTest {
       talk.Say('r');
       talk.Hear();
     });
+    EXPECT_EQ(hog.Hear(), 'r');
+    NewAllocator();
+    EXPECT_FALSE(allocator().Alloc(kBytes).ok());
+    return hog;
   }
 
   std::vector<BufferRef> all_;
@@ -112,39 +121,21 @@ TEST_F(ExhaustionOrderTest, WhatTheLayerAboveReclaims) {
 }
 
 TEST_F(ExhaustionOrderTest, AbandonedUnits) {
-  FreeAll(all_);
-  all_.clear();
-  EndAllocator();
-  Child hog = Hog(kBytes);
-  ASSERT_EQ(hog.Hear(), 'r');
-  NewAllocator();
-  EXPECT_FALSE(allocator().Alloc(kBytes).ok());
+  Child hog = HandAllToHog(kBytes);
   hog.Say('e');  // a clean end
   EXPECT_EQ(hog.Wait(), 0);
   ExpectRoomFor(8 * kUnitBytes / kBytes);
 }
 
 TEST_F(ExhaustionOrderTest, UnitsThatAnotherProcessGaveBack) {
-  FreeAll(all_);
-  all_.clear();
-  EndAllocator();
-  Child hog = Hog(kUnitBytes);
-  ASSERT_EQ(hog.Hear(), 'r');
-  NewAllocator();
-  EXPECT_FALSE(allocator().Alloc(kBytes).ok());
+  Child hog = HandAllToHog(kUnitBytes);
   hog.Say('e');
   EXPECT_EQ(hog.Wait(), 0);
   ExpectRoomFor(8 * kUnitBytes / kBytes);
 }
 
 TEST_F(ExhaustionOrderTest, ThoseOfTheDeadNobodyHasNoticed) {
-  FreeAll(all_);
-  all_.clear();
-  EndAllocator();
-  Child hog = Hog(kBytes);
-  ASSERT_EQ(hog.Hear(), 'r');
-  NewAllocator();
-  EXPECT_FALSE(allocator().Alloc(kBytes).ok());
+  Child hog = HandAllToHog(kBytes);
   hog.Kill();
   ExpectRoomFor(8 * kUnitBytes / kBytes);
 }

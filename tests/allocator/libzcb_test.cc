@@ -57,26 +57,19 @@ TEST(LibzcbTest, ItsThreadLocalMemoryFitsWhatDlopenHasLeft) {
 }
 
 // The functions, from the library opened at run time.
-struct Library {
-  void* handle = nullptr;
+struct Library : zcb::testing::LoadedLibrary {
   decltype(&zcb_allocator_open) open = nullptr;
   decltype(&zcb_allocator_close) close = nullptr;
   decltype(&zcb_alloc) alloc = nullptr;
   decltype(&zcb_free) free = nullptr;
 
   bool Open() {
-    handle = dlopen(LibraryPath().c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) return false;
+    if (!Load(LibraryPath())) return false;
     Get("zcb_allocator_open", &open);
     Get("zcb_allocator_close", &close);
     Get("zcb_alloc", &alloc);
     Get("zcb_free", &free);
     return true;
-  }
-  template <typename Function>
-  void Get(const char* name, Function* function) {
-    *function = reinterpret_cast<Function>(dlsym(handle, name));
-    EXPECT_NE(*function, nullptr) << name;
   }
 };
 

@@ -106,8 +106,7 @@ TEST(DropInTest, StockProgramRunsUnchangedAndLeavesNothingBehind) {
 }
 
 // The functions, from the library opened at run time.
-struct Library {
-  void* handle = nullptr;
+struct Library : zcb::testing::LoadedLibrary {
   decltype(&cpg_model_initialize) initialize = nullptr;
   decltype(&cpg_finalize) finalize = nullptr;
   decltype(&cpg_join) join = nullptr;
@@ -117,8 +116,7 @@ struct Library {
   decltype(&cpg_zcb_version) version = nullptr;
 
   bool Open() {
-    handle = dlopen(LibraryPath().c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) return false;
+    if (!Load(LibraryPath())) return false;
     Get("cpg_model_initialize", &initialize);
     Get("cpg_finalize", &finalize);
     Get("cpg_join", &join);
@@ -127,11 +125,6 @@ struct Library {
     Get("cpg_zcb_mcast_joined", &send);
     Get("cpg_zcb_version", &version);
     return true;
-  }
-  template <typename Function>
-  void Get(const char* name, Function* function) {
-    *function = reinterpret_cast<Function>(dlsym(handle, name));
-    EXPECT_NE(*function, nullptr) << name;
   }
 };
 

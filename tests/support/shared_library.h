@@ -1,7 +1,9 @@
-// What a shared library says of itself, by binutils.
+// A shared library from outside: what it says of itself, by binutils, and its
+// functions, found at run time.
 #ifndef ZCB_TESTS_SUPPORT_SHARED_LIBRARY_H_
 #define ZCB_TESTS_SUPPORT_SHARED_LIBRARY_H_
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -84,6 +86,21 @@ inline std::uint64_t ThreadLocalBytesOf(const std::string& path) {
   }
   return tls_bytes;
 }
+
+// A library opened at run time; whoever opened it closes `handle`.
+struct LoadedLibrary {
+  void* handle = nullptr;
+
+  bool Load(const std::string& path) {
+    handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    return handle != nullptr;
+  }
+  template <typename Function>
+  void Get(const char* name, Function* function) {
+    *function = reinterpret_cast<Function>(dlsym(handle, name));
+    EXPECT_NE(*function, nullptr) << name;
+  }
+};
 
 }  // namespace zcb::testing
 
