@@ -8,13 +8,15 @@
 namespace zcb::cpg {
 
 Handle::Handle(Model model, const Callbacks& callbacks, void* context,
+               const HandleOptionValues& options,
                std::shared_ptr<ipc::Attachment> attachment,
                std::unique_ptr<ipc::Doorbell> bell)
     : model_(model),
       callbacks_(callbacks),
       attachment_(std::move(attachment)),
       bell_(std::move(bell)),
-      context_(context) {}
+      context_(context),
+      options_(options) {}
 
 Handle::~Handle() {
   EndPulled();

@@ -15,6 +15,7 @@
 
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
+#include "cpg/handle_options.h"
 #include "ipc/attachment.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
@@ -44,6 +45,7 @@ struct Callbacks {
 class Handle {
  public:
   Handle(Model model, const Callbacks& callbacks, void* context,
+         const HandleOptionValues& options,
          std::shared_ptr<ipc::Attachment> attachment,
          std::unique_ptr<ipc::Doorbell> bell);
   // By the last one inside: the others see "process down".
@@ -68,6 +70,8 @@ class Handle {
   void set_id(cpg_handle_t id) { id_ = id; }  // before it can be found
   Model model() const { return model_; }
   ipc::Attachment& attachment() const { return *attachment_; }
+  HandleOptions& options() { return options_; }
+  const HandleOptions& options() const { return options_; }
   // relaxed, all three: values that carry nothing with them
   void* context() const { return context_.load(std::memory_order_relaxed); }
   void set_context(void* context) {
@@ -146,6 +150,7 @@ class Handle {
   std::atomic<bool> closing_{false};
   std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
+  HandleOptions options_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;

@@ -16,19 +16,24 @@ namespace {
 
 // What the two models' data have in common, but for the deliver callback.
 template <typename Data>
-cs_error_t ReadCommon(const Data& data, Callbacks* callbacks) {
-  constexpr unsigned kKnownFlags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF;
-  static_assert(kKnownFlags == CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF);
-  if ((data.flags & ~kKnownFlags) != 0) return CS_ERR_INVALID_PARAM;
+cs_error_t ReadCommon(const Data& data, unsigned known_flags,
+                      Callbacks* callbacks) {
+  constexpr unsigned kTotemFlag = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF;
+  static_assert(kTotemFlag == CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF);
+  if ((data.flags & ~known_flags) != 0) return CS_ERR_INVALID_PARAM;
   callbacks->confchg = data.cpg_confchg_fn;
   callbacks->totem_confchg = data.cpg_totem_confchg_fn;
   callbacks->wants_initial_totem =
-      data.cpg_totem_confchg_fn != nullptr && data.flags != 0;
+      data.cpg_totem_confchg_fn != nullptr && (data.flags & kTotemFlag) != 0;
   return CS_OK;
 }
 
 cs_error_t Initialize(cpg_handle_t* handle, Model model,
-                      const Callbacks& callbacks, void* context) {
+                      const Callbacks& callbacks, bool stamps_time,
+                      void* context) {
+  auto options = HandleOptionValues::FromEnvironment();
+  if (!options) return ToCsError(options.status());
+  options->send_time = options->send_time || stamps_time;
   const auto state = ProcessState::FindOrMake();
   if (!state) return ToCsError(state.status());
   auto attachment = (*state)->AttachDefault();
@@ -36,7 +41,7 @@ cs_error_t Initialize(cpg_handle_t* handle, Model model,
   auto bell = (*attachment)->MakeDoorbell();
   if (!bell) return ToCsError(bell.status());
   *handle = (*state)->handles().Open(
-      std::make_unique<Handle>(model, callbacks, context,
+      std::make_unique<Handle>(model, callbacks, context, *options,
                                std::move(*attachment), std::move(*bell)),
       [](Handle* object, std::uint64_t id) { object->set_id(id); });
   return *handle == 0 ? CS_ERR_NO_RESOURCES : CS_OK;
@@ -49,21 +54,27 @@ cs_error_t InitializeModel(cpg_handle_t* handle, cpg_model_t model,
     if (model_data != nullptr) {
       const auto& data =
           *reinterpret_cast<const cpg_model_v1_data_t*>(model_data);
-      const cs_error_t error = ReadCommon(data, &callbacks);
+      const cs_error_t error =
+          ReadCommon(data, CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF, &callbacks);
       if (error != CS_OK) return error;
       callbacks.deliver = data.cpg_deliver_fn;
     }
-    return Initialize(handle, Model::kV1, callbacks, context);
+    return Initialize(handle, Model::kV1, callbacks, false, context);
   }
   if (model == CPG_MODEL_ZCB) {
+    bool stamps_time = false;
     if (model_data != nullptr) {
       const auto& data =
           *reinterpret_cast<const cpg_model_zcb_data_t*>(model_data);
-      const cs_error_t error = ReadCommon(data, &callbacks);
+      const cs_error_t error = ReadCommon(
+          data,
+          CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF | CPG_MODEL_ZCB_SEND_TIME,
+          &callbacks);
       if (error != CS_OK) return error;
       callbacks.deliver_zcb = data.cpg_deliver_fn;
+      stamps_time = (data.flags & CPG_MODEL_ZCB_SEND_TIME) != 0;
     }
-    return Initialize(handle, Model::kZcb, callbacks, context);
+    return Initialize(handle, Model::kZcb, callbacks, stamps_time, context);
   }
   return CS_ERR_INVALID_PARAM;
 }

@@ -107,7 +107,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->geometry_ = *geometry;
   attachment->node_id_ = options.node_id;
   if (const Outcome committed = (*region)->CommitMeta(
-          geometry->directory_offset, std::uint64_t{geometry->group_count} * 8);
+          geometry->header_offset,
+          geometry->names_offset - geometry->header_offset);
       !committed) {
     return committed.failure();
   }

@@ -122,6 +122,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   struct Stats {
     alloc::AllocatorStats allocator;
     std::uint64_t kept_messages = 0;       // by this process
+    std::uint64_t kept_bytes = 0;          // of payload, by this process
     std::uint64_t unreclaimed = 0;         // ring positions in use, region-wide
     std::uint64_t live_leases = 0;         // processes attached, region-wide
     std::uint64_t region_out_buffers = 0;  // words not Free, units in use

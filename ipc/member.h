@@ -34,9 +34,18 @@ struct Event {
   std::uint64_t length_bytes = 0;
   alloc::BufferRef buffer;  // that holds it
   MemberAddress sender;
+  std::uint64_t send_time_ns = 0;  // CLOCK_MONOTONIC; 0: not said
 
   // kView: the change; view() is the membership after it.
   ViewChange change;
+};
+
+// What a send does besides; the defaults cost nothing.
+struct SendOptions {
+  // Put out whoever has held the full ring back that long; 0: nobody.
+  std::uint32_t evict_after_ms = 0;
+  // Say in the message when it was sent.
+  bool stamp_time = false;
 };
 
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
@@ -60,7 +69,8 @@ class Member {
   // kTryAgain      the ring is full: some member has not read yet
   // kNotExist      the member has left (or is leaving)
   // kLibrary       damaged region, or this member was evicted
-  Outcome Send(std::byte* payload, std::uint64_t length_bytes);
+  Outcome Send(std::byte* payload, std::uint64_t length_bytes,
+               const SendOptions& options = {});
 
   // --- receive ---------------------------------------------------------------
   // Looks at the next event and begins it; every event but kNothing must be

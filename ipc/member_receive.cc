@@ -80,6 +80,7 @@ Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
   event->buffer = message->buffer().ref;
   event->length_bytes = header.length_bytes;
   event->sender = {header.node_id, header.pid};
+  event->send_time_ns = header.send_time_ns;
   return true;
 }
 
