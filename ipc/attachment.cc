@@ -6,6 +6,7 @@
 
 #include "allocator/fork_guard.h"
 #include "allocator/unit_word.h"
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/member.h"
 #include "ipc/member_table.h"
 #include "ipc/reaper.h"
@@ -127,6 +128,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->keeps_ = std::move(*keeps);
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
+  // Not to be had: those who wait look again by themselves.
+  (void)EnableHeavyBarriers();
   attachment->ReapAllDead();
   registry.attachments.push_back(attachment);
   return attachment;
@@ -304,7 +307,48 @@ std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
                                        std::uint64_t most) {
   const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
+  if (SomebodyWaitsForRoom(group)) RingForRoom(group, moved != 0);
   return moved;
+}
+
+std::atomic<std::uint64_t>& Attachment::MemoryWait() const {
+  return region_->meta<IpcHeader>(geometry_.header_offset)->memory_wait;
+}
+
+void Attachment::RaiseMemoryWait() {
+  // relaxed: a thread that frees just now is too early, as if it had been
+  memory_waited_for_.store(true, std::memory_order_relaxed);
+  RaiseMaybe(&MemoryWait());
+  // Whoever reads in any group may be the one whose reading gives back.
+  directory_->ForEachGroup(
+      [](const GroupView& group) { RaiseMaybe(&group.header().room); });
+}
+
+void Attachment::RingForRoom(const GroupView& group, bool memory_came_back) {
+  // acquire <- room.wait: whether memory is waited for anywhere
+  const bool maybe_memory =
+      GroupSleepWord(MemoryWait().load(std::memory_order_acquire)).maybe();
+  ringer_->RingForRoom(group, memory_came_back, maybe_memory);
+  if (maybe_memory && memory_came_back) RingForMemory();
+}
+
+void Attachment::RingForMemory() {
+  // seq_cst <-> room.wait: read before the waiters are looked at
+  std::uint64_t before = MemoryWait().load(std::memory_order_seq_cst);
+  if (!GroupSleepWord(before).maybe()) {
+    memory_waited_for_.store(false, std::memory_order_relaxed);  // a hint
+    return;
+  }
+  bool somebody_waits = false;
+  directory_->ForEachGroup([&](const GroupView& group) {
+    somebody_waits = ringer_->RingForRoom(group, true, true) || somebody_waits;
+  });
+  if (somebody_waits) return;
+  // seq_cst <-> room.wait: from exactly what we read first; failure relaxed: a
+  // waiter came meanwhile
+  MemoryWait().compare_exchange_strong(
+      before, GroupSleepWord(before).NobodySleeps().raw(),
+      std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 
 std::uint64_t Attachment::ReclaimAllGroups() {

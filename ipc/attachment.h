@@ -5,6 +5,7 @@
 #ifndef ZCB_IPC_ATTACHMENT_H_
 #define ZCB_IPC_ATTACHMENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -136,8 +137,15 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   GroupDirectory& directory() { return *directory_; }
   KeepTable& keeps() { return *keeps_; }
   BellRinger& ringer() { return *ringer_; }
-  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep.
+  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
+  // and senders that wait for room.
   std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
+  // Rings the senders that wait for room in a group, if it has some, or for
+  // memory in any group, if some has come back.
+  void RingForRoom(const GroupView& group, bool memory_came_back);
+  void RingForMemory();
+  // Senders of this process are going to wait for memory.
+  void RaiseMemoryWait();
   // Looks for the dead among those that hold a group's ring back.
   bool ReapLaggards(const GroupView& group);
   // Watches a member's process from now on.
@@ -147,6 +155,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   Attachment() = default;
   Outcome StartWatcher();
   bool ReapAllDead();  // true if somebody was dead
+  std::atomic<std::uint64_t>& MemoryWait() const;
+  // Senders of this process wait for memory, maybe: a free of ours may be it.
+  std::atomic<bool> memory_waited_for_{false};
 
   // Destroyed from the bottom up: the watcher first, the region last.
   std::shared_ptr<alloc::Region> region_;
