@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "allocator/cancel_shield.h"
 #include "ipc/entry_word.h"
 #include "ipc/ring.h"
 
@@ -60,6 +61,7 @@ void BellRinger::RingSleepers(const GroupView& group) {
 bool BellRinger::Ring(const BellName& name) {
   const std::size_t home =
       (name.lease_slot * 31U + name.number * 7U) % kCachedBells;
+  const alloc::CancelShield shield;  // also where destructors ring
   const std::lock_guard lock(mutex_);
   Cached& cached = cache_[home];
   if (cached.descriptor < 0 || cached.name != name) {
