@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "allocator/cancel_shield.h"
 #include "allocator/fork_guard.h"
 #include "allocator/unit_word.h"
 #include "ipc/asymmetric_barrier.h"
@@ -183,23 +184,39 @@ Result<std::unique_ptr<Doorbell>> Attachment::MakeDoorbell() {
   return bell;
 }
 
+// True if an entry of ours is in the group and its end is not in the order.
+// What has left can be joined again at once, by another member: everybody finds
+// the old one's leave before the new one's join.
+bool Attachment::IsMemberOf(const GroupView& group) const {
+  // acquire <- ring.tail: what lies below is published
+  const std::uint64_t tail =
+      group.header().tail.load(std::memory_order_acquire);
+  if (tail > 0) ApplyUpTo(group, tail - 1);
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    const EntryState& entry = group.entry(i);
+    // acquire <- member.claim: ours were claimed under this mutex
+    const EntryWord word(entry.word.load(std::memory_order_acquire));
+    if (word.lease() != region_->lease() ||
+        (word.phase() != EntryWord::Phase::kJoining &&
+         word.phase() != EntryWord::Phase::kMember)) {
+      continue;
+    }
+    // acquire <- member.apply: applied above, by us or before
+    const OrderWord leave(entry.leave.load(std::memory_order_acquire));
+    if (leave.generation() != word.generation() || !leave.is_set()) return true;
+  }
+  return false;
+}
+
 Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
                                                  Doorbell* bell,
                                                  Membership membership) {
   const std::lock_guard lock(join_mutex_);
   const auto group = directory_->FindOrMake(name);
   if (!group) return group.failure();
-  const LeaseId lease = region_->lease();
-  const std::uint32_t high = group->EntryHigh();
-  for (std::uint32_t i = 0;
-       membership == Membership::kOnePerProcess && i < high; ++i) {
-    // acquire <- member.claim: ours were claimed under this mutex
-    const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
-    if (word.lease() != lease) continue;
-    if (word.phase() == EntryWord::Phase::kJoining ||
-        word.phase() == EntryWord::Phase::kMember) {
-      return {Status::kExist, "this process is a member of that group"};
-    }
+  if (membership == Membership::kOnePerProcess && IsMemberOf(*group)) {
+    return {Status::kExist, "this process is a member of that group"};
   }
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
@@ -261,6 +278,7 @@ void Attachment::ReapIfGone(LeaseId lease) {
 }
 
 bool Attachment::ReapAllDead() {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
@@ -280,6 +298,7 @@ bool Attachment::ReapAllDead() {
 }
 
 bool Attachment::ReapLaggards(const GroupView& group) {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   // acquire <- ring.reclaim: who stands here holds everybody back
   const std::uint64_t base =

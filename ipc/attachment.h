@@ -85,9 +85,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Joins: on success the join is in the group's order, and the first event of
   // the member is the view that contains it. `bell` must outlive the Member.
   //
-  // kExist        this process is a member of that group already
-  // kTryAgain     its earlier membership is not yet out of the group's ring,
-  //               or a slot race was lost too often
+  // kExist        this process is a member of that group already; a member
+  //               whose leave is in the order is none any more
+  // kTryAgain     the group's ring is full
   // kNoResources  no room for a group, a member or a thread
   // kNoMemory     the file system is full
   // kLibrary      damaged region
@@ -153,6 +153,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
 
  private:
   Attachment() = default;
+  bool IsMemberOf(const GroupView& group) const;
   Outcome StartWatcher();
   bool ReapAllDead();  // true if somebody was dead
   std::atomic<std::uint64_t>& MemoryWait() const;

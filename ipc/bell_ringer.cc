@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "allocator/cancel_shield.h"
 #include "ipc/entry_word.h"
 #include "ipc/futex.h"
 #include "ipc/ring.h"
@@ -114,6 +115,7 @@ bool BellRinger::RingRoomBell(EntryState* entry, alloc::LeaseId lease) {
 bool BellRinger::Ring(const BellName& name) {
   const std::size_t home =
       (name.lease_slot * 31U + name.number * 7U) % kCachedBells;
+  const alloc::CancelShield shield;  // also where destructors ring
   const std::lock_guard lock(mutex_);
   Cached& cached = cache_[home];
   if (cached.descriptor < 0 || cached.name != name) {
