@@ -15,6 +15,7 @@
 
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
+#include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
@@ -43,7 +44,7 @@ struct Callbacks {
 // member is awake and nobody rings.
 class Handle {
  public:
-  Handle(Model model, const Callbacks& callbacks, void* context,
+  Handle(Model model, const Callbacks& callbacks,
          std::shared_ptr<ipc::Attachment> attachment,
          std::unique_ptr<ipc::Doorbell> bell);
   // By the last one inside: the others see "process down".
@@ -68,12 +69,10 @@ class Handle {
   void set_id(cpg_handle_t id) { id_ = id; }  // before it can be found
   Model model() const { return model_; }
   ipc::Attachment& attachment() const { return *attachment_; }
-  // relaxed, all three: values that carry nothing with them
-  void* context() const { return context_.load(std::memory_order_relaxed); }
-  void set_context(void* context) {
-    context_.store(context, std::memory_order_relaxed);
-  }
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // True: a dispatch that does not wait finds nothing and does nothing. Loads
+  // alone; false says nothing.
+  bool IsQuiet() const { return quiet_.Holds(); }
 
   // The member through which to send now; nullptr: not joined. Only under a
   // pin of kind kSender, and only as long.
@@ -115,6 +114,8 @@ class Handle {
   class Delivery;
 
   bool HasEvent() const;
+  // Says so if there is nothing to dispatch and the bell is nobody's business.
+  void SayIfQuiet();
   // Announces sleep unless there is an event; true if it did: whoever waits
   // may wait, and will be rung.
   bool PrepareSleep();
@@ -144,8 +145,8 @@ class Handle {
   // closing_  BeginClose        waiters        handle.close (with the bell)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
-  std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
+  QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "allocator/buffer_ref.h"
@@ -37,6 +38,12 @@ struct Event {
 
   // kView: the change; view() is the membership after it.
   ViewChange change;
+};
+
+// A slot that the next event will fill, and what is in it until then.
+struct EmptyPlace {
+  const std::atomic<std::uint64_t>* slot = nullptr;
+  std::uint64_t raw = 0;
 };
 
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
@@ -77,6 +84,9 @@ class Member {
 
   // True if Next() would find something. Wait-free, no system call.
   bool HasNext() const;
+  // Where Next() will find something; nullopt: it would now, or never again.
+  // The slot stays mapped as long as the attachment.
+  std::optional<EmptyPlace> EmptyNext() const;
 
   // The membership after the last begun view event, sorted by (node, pid).
   const View& view() const { return view_; }
