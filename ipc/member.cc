@@ -179,6 +179,15 @@ bool Member::HasNext() const {
   return ReadSlot(group_, position_, &slot) != RingAnswer::kFull;
 }
 
+std::optional<EmptyPlace> Member::EmptyNext() const {
+  if (left() || own_leave_begun_) return std::nullopt;
+  const std::atomic<std::uint64_t>& slot = group_.slot(position_);
+  // relaxed: read for its value, which is looked for again later
+  const SlotWord word(slot.load(std::memory_order_relaxed));
+  if (word.lap() != LapBefore(group_, position_)) return std::nullopt;
+  return EmptyPlace{&slot, word.raw()};
+}
+
 std::uint32_t Member::RingFillPercent() const {
   const std::uint64_t percent =
       ApproxUsed(group_) * 100 / group_.message_room();

@@ -51,6 +51,12 @@ struct SendOptions {
   bool stamp_time = false;
 };
 
+// A slot that the next event will fill, and what is in it until then.
+struct EmptyPlace {
+  const std::atomic<std::uint64_t>* slot = nullptr;
+  std::uint64_t raw = 0;
+};
+
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
 // the sleep calls from one thread at a time (cpg/ holds a handle's lock).
 // Everything is lock-free across processes: no call waits for another process.
@@ -90,6 +96,9 @@ class Member {
 
   // True if Next() would find something. Wait-free, no system call.
   bool HasNext() const;
+  // Where Next() will find something; nullopt: it would now, or never again.
+  // The slot stays mapped as long as the attachment.
+  std::optional<EmptyPlace> EmptyNext() const;
 
   // The membership after the last begun view event, sorted by (node, pid).
   const View& view() const { return view_; }
