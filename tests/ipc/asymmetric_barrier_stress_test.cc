@@ -25,7 +25,7 @@ struct Arena {
   std::atomic<std::uint32_t> started;
 };
 
-constexpr std::uint32_t kRounds = 4'000;
+constexpr std::uint32_t kRounds = 20'000;
 
 // Waits for the other side without going to sleep, unless it does not run.
 void Await(const std::atomic<std::uint32_t>& word, std::uint32_t round) {
