@@ -21,6 +21,7 @@ using zcb::testing::ChildProcess;
 struct Arena {
   alignas(64) std::atomic<std::uint32_t> data;
   alignas(64) std::atomic<std::uint32_t> flag;
+  std::atomic<std::uint32_t> judged;  // up to this step
   std::atomic<bool> stopped;
   // The latest steps of the data side: {data, the flag it saw after it}.
   static constexpr std::uint32_t kNotes = 1U << 16;
@@ -31,6 +32,12 @@ struct Arena {
 void RunLight(Arena* arena) {
   for (std::uint32_t step = 1; !arena->stopped.load(std::memory_order_relaxed);
        ++step) {
+    // Not so far that a note is lost before it is judged.
+    while (step - arena->judged.load(std::memory_order_relaxed) >
+               Arena::kNotes / 2 &&
+           !arena->stopped.load(std::memory_order_relaxed)) {
+      std::this_thread::yield();
+    }
     // release: the notes of the steps before are there
     arena->data.store(step, std::memory_order_release);
     LightBarrier();
@@ -62,7 +69,8 @@ Verdict RunHeavy(Arena* arena) {
     }
     const std::uint64_t note =
         arena->notes[step % Arena::kNotes].load(std::memory_order_relaxed);
-    if (note >> 32 != step) continue;  // it has gone round meanwhile
+    arena->judged.store(step, std::memory_order_relaxed);
+    if (note >> 32 != step) continue;  // long ago, when we were not running
     ++verdict.judged;
     if (static_cast<std::uint32_t>(note) < turn) ++verdict.missed;
   }
