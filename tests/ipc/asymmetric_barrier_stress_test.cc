@@ -21,7 +21,7 @@ using zcb::testing::ChildProcess;
 struct Arena {
   alignas(64) std::atomic<std::uint32_t> data;
   alignas(64) std::atomic<std::uint32_t> flag;
-  std::atomic<std::uint32_t> judged;  // up to this step
+  std::atomic<std::uint32_t> judged;  // the step that is judged now
   std::atomic<bool> stopped;
   // The latest steps of the data side: {data, the flag it saw after it}.
   static constexpr std::uint32_t kNotes = 1U << 16;
@@ -64,12 +64,12 @@ Verdict RunHeavy(Arena* arena) {
     arena->flag.store(turn, std::memory_order_seq_cst);
     if (!HeavyBarrier()) break;
     const std::uint32_t step = arena->data.load(std::memory_order_relaxed) + 1;
+    arena->judged.store(step, std::memory_order_relaxed);
     while (arena->data.load(std::memory_order_acquire) <= step) {
       std::this_thread::yield();
     }
     const std::uint64_t note =
         arena->notes[step % Arena::kNotes].load(std::memory_order_relaxed);
-    arena->judged.store(step, std::memory_order_relaxed);
     if (note >> 32 != step) continue;  // long ago, when we were not running
     ++verdict.judged;
     if (static_cast<std::uint32_t>(note) < turn) ++verdict.missed;
