@@ -20,8 +20,13 @@ class NoBuffer : public std::streambuf {
   int overflow(int c) override { return c; }
 };
 
+// What the model that runs leaves out: bits of its enum. (Not a parameter of
+// the model, since each instance of it takes long to compile.)
+unsigned less = 0;
+
 template <typename Model>
-bool Holds() {
+bool HoldsWithout(unsigned left_out) {
+  less = left_out;
   rl::test_params params;
   params.search_type = rl::sched_random;
   params.iteration_count = 50'000;
@@ -38,11 +43,14 @@ constexpr rl::memory_order kRelease = rl::mo_release;
 
 // A slot's handle is closed and the slot opened anew while somebody asks for
 // the note of the first.
-template <rl::memory_order kStoreNote, rl::memory_order kLoadNote,
-          rl::memory_order kOpen, rl::memory_order kLook, bool kLooksTwice>
-struct NoteModel
-    : rl::test_suite<
-          NoteModel<kStoreNote, kLoadNote, kOpen, kLook, kLooksTwice>, 2> {
+enum NotePart : unsigned {
+  kNoteRelease = 1,
+  kNoteAcquire = 2,
+  kOpenRelease = 4,
+  kFirstLookAcquire = 8,
+  kSecondLook = 16,
+};
+struct NoteModel : rl::test_suite<NoteModel, 2> {
   enum Word { kFree, kFirst, kClosed, kSecond };
   rl::atomic<int> word;
   rl::atomic<int> note;
@@ -54,8 +62,8 @@ struct NoteModel
   }
   void Open(int number, Word opened) {
     about[number]($) = number;
-    note($).store(number, kStoreNote);
-    word($).store(opened, kOpen);
+    note($).store(number, less & kNoteRelease ? kRelaxed : kRelease);
+    word($).store(opened, less & kOpenRelease ? kRelaxed : kRelease);
   }
   void thread(unsigned index) {
     if (index == 0) {
@@ -67,47 +75,37 @@ struct NoteModel
       Open(2, kSecond);
       return;
     }
-    if (word($).load(kLook) != kFirst) return;
-    const int seen = note($).load(kLoadNote);
-    if (kLooksTwice && word($).load(kRelaxed) != kFirst) return;
+    if (word($).load(less & kFirstLookAcquire ? kRelaxed : kAcquire) != kFirst)
+      return;
+    const int seen = note($).load(less & kNoteAcquire ? kRelaxed : kAcquire);
+    if (!(less & kSecondLook) && word($).load(kRelaxed) != kFirst) return;
     RL_ASSERT(seen == 1);
     RL_ASSERT(about[seen]($) == 1);
   }
 };
 
 TEST(LookupModelTest, NoteIsTheHandlesOwn) {
-  EXPECT_TRUE(
-      (Holds<NoteModel<kRelease, kAcquire, kRelease, kAcquire, true>>()));
+  EXPECT_TRUE(HoldsWithout<NoteModel>(0));
 }
-TEST(LookupModelTest, NoteNeedsTheSecondLook) {
-  EXPECT_FALSE(
-      (Holds<NoteModel<kRelease, kAcquire, kRelease, kAcquire, false>>()));
-}
-TEST(LookupModelTest, NoteNeedsEachOfItsOrders) {
-  EXPECT_FALSE(
-      (Holds<NoteModel<kRelaxed, kAcquire, kRelease, kAcquire, true>>()));
-  EXPECT_FALSE(
-      (Holds<NoteModel<kRelease, kRelaxed, kRelease, kAcquire, true>>()));
-  EXPECT_FALSE(
-      (Holds<NoteModel<kRelease, kAcquire, kRelaxed, kAcquire, true>>()));
-  EXPECT_FALSE(
-      (Holds<NoteModel<kRelease, kAcquire, kRelease, kRelaxed, true>>()));
+TEST(LookupModelTest, NoteNeedsEachPart) {
+  for (const unsigned part : {kNoteRelease, kNoteAcquire, kOpenRelease,
+                              kFirstLookAcquire, kSecondLook}) {
+    EXPECT_FALSE(HoldsWithout<NoteModel>(part)) << part;
+  }
 }
 
 // A ring of two slots, each with the number of times it was filled: so the
 // values of different slots are often alike, which those of a real ring rarely
 // are. One thread reads and says where it is quiet, two publish and ask.
 enum QuietPart : unsigned {
-  kAll = 0,
-  kNoTakingBack = 1,  // the old place stays until the new one is there
-  kNoSecondLook = 2,
-  kSayRelaxed = 4,      // place_'s release
-  kHearRelaxed = 8,     // its acquire, by the second look
-  kMoveRelaxed = 16,    // raw_'s release
-  kFollowRelaxed = 32,  // its acquire
+  kTakingBack = 1,   // the old place goes before the new value comes
+  kMoveRelease = 2,  // raw_'s
+  kMoveAcquire = 4,
+  kSayRelease = 8,  // place_'s
+  kSayAcquire = 16,
+  kPlaceLook = 32,  // the second one
 };
-template <unsigned kLess>
-struct QuietModel : rl::test_suite<QuietModel<kLess>, 3> {
+struct QuietModel : rl::test_suite<QuietModel, 3> {
   static constexpr int kSlots = 2;
   static constexpr int kPositions = 6;
   static constexpr int kNowhere = -1;
@@ -131,16 +129,16 @@ struct QuietModel : rl::test_suite<QuietModel<kLess>, 3> {
         raw($).load(kRelaxed) == new_raw) {
       return;
     }
-    if (!(kLess & kNoTakingBack)) place($).store(kNowhere, kRelaxed);
-    raw($).store(new_raw, kLess & kMoveRelaxed ? kRelaxed : kRelease);
-    place($).store(new_place, kLess & kSayRelaxed ? kRelaxed : kRelease);
+    if (!(less & kTakingBack)) place($).store(kNowhere, kRelaxed);
+    raw($).store(new_raw, less & kMoveRelease ? kRelaxed : kRelease);
+    place($).store(new_place, less & kSayRelease ? kRelaxed : kRelease);
   }
   bool IsQuiet() {
     const int first = place($).load(kRelaxed);
     if (first == kNowhere) return false;
-    const int seen = raw($).load(kLess & kFollowRelaxed ? kRelaxed : kAcquire);
-    if (!(kLess & kNoSecondLook) &&
-        place($).load(kLess & kHearRelaxed ? kRelaxed : kAcquire) != first) {
+    const int seen = raw($).load(less & kMoveAcquire ? kRelaxed : kAcquire);
+    if (!(less & kPlaceLook) &&
+        place($).load(less & kSayAcquire ? kRelaxed : kAcquire) != first) {
       return false;
     }
     return slots[first]($).load(kRelaxed) == seen;
@@ -184,17 +182,13 @@ struct QuietModel : rl::test_suite<QuietModel<kLess>, 3> {
 };
 
 TEST(LookupModelTest, QuietMeansThatWhatWasPublishedIsDone) {
-  EXPECT_TRUE(Holds<QuietModel<kAll>>());
+  EXPECT_TRUE(HoldsWithout<QuietModel>(0));
 }
-TEST(LookupModelTest, QuietNeedsTheTakingBackAndTheSecondLook) {
-  EXPECT_FALSE(Holds<QuietModel<kNoTakingBack>>());
-  EXPECT_FALSE(Holds<QuietModel<kNoSecondLook>>());
-}
-TEST(LookupModelTest, QuietNeedsEachOfItsOrders) {
-  EXPECT_FALSE(Holds<QuietModel<kSayRelaxed>>());
-  EXPECT_FALSE(Holds<QuietModel<kHearRelaxed>>());
-  EXPECT_FALSE(Holds<QuietModel<kMoveRelaxed>>());
-  EXPECT_FALSE(Holds<QuietModel<kFollowRelaxed>>());
+TEST(LookupModelTest, QuietNeedsEachPart) {
+  for (const unsigned part : {kTakingBack, kMoveRelease, kMoveAcquire,
+                              kSayRelease, kSayAcquire, kPlaceLook}) {
+    EXPECT_FALSE(HoldsWithout<QuietModel>(part)) << part;
+  }
 }
 
 }  // namespace
