@@ -39,10 +39,18 @@ cs_error_t Dispatch(Handle* handle, cs_dispatch_flags_t how) {
   }
 }
 
+// Apart from cpg_dispatch(), which is short when there is nothing to do.
+[[gnu::noinline]] cs_error_t DispatchUnderLock(Handle* handle,
+                                               cs_dispatch_flags_t how) {
+  const alloc::ErrnoSaver saver;
+  const Handle::Lock lock(handle);
+  return Dispatch(handle, how);
+}
+
 }  // namespace
 }  // namespace zcb::cpg
 
-using zcb::cpg::Dispatch;
+using zcb::cpg::DispatchUnderLock;
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Handle;
@@ -59,9 +67,7 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
     if (dispatch_types == CS_DISPATCH_ALL) return CS_OK;
     if (dispatch_types == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
   }
-  const zcb::alloc::ErrnoSaver saver;
-  const Handle::Lock lock(&*pin);
-  return Dispatch(&*pin, dispatch_types);
+  return DispatchUnderLock(&*pin, dispatch_types);
 }
 
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
