@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -97,6 +98,20 @@ TEST(HandleTableTest, LastOneInsideDestroys) {
     EXPECT_FALSE(table.Empty());
   }
   EXPECT_EQ(destroyed, 1);
+  EXPECT_TRUE(table.Empty());
+}
+
+TEST(HandleTableTest, ErrnoStaysWhenTheLastPinDestroys) {
+  struct MakesSystemCalls {
+    ~MakesSystemCalls() { errno = EBADF; }
+  };
+  HandleTable<MakesSystemCalls> table;
+  const std::uint64_t handle =
+      table.Open(std::make_unique<MakesSystemCalls>(),
+                 [](MakesSystemCalls*, std::uint64_t) {});
+  errno = EDOM;
+  EXPECT_TRUE(table.Close(handle));
+  EXPECT_EQ(errno, EDOM);
   EXPECT_TRUE(table.Empty());
 }
 
