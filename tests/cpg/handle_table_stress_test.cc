@@ -117,13 +117,18 @@ TEST(HandleTableStressTest, NobodyReadsTheNoteOfAnotherHandle) {
         std::this_thread::yield();
       }
     }
-    // Another note, while it is read.
-    About* other = about + 1;
-    *other = {handle >> 32, other};
+    // Another note, while it is read; written under the pin, so that only the
+    // note itself can carry it.
     {
       const auto pin = table.Find(handle);
       ASSERT_TRUE(pin);
+      About* other = about + 1;
+      *other = {handle >> 32, other};
       pin.set_note(other);
+      const int before = found.load(std::memory_order_relaxed);
+      for (int turns = 0; turns < 100; ++turns) {
+        if (found.load(std::memory_order_relaxed) != before) break;
+      }
     }
     ASSERT_NE(handle, previous);
     previous = handle;
