@@ -16,6 +16,7 @@ LIBRARY = "libcpg.so.4"
 COROSYNC_NS = {
     "initialize+join+confchg": 2_152_000,
     "cpg_initialize": 2_004_000,
+    "join+confchg": 131_000,
     "cpg_finalize, joined": 153_000,
     "empty dispatch": 260,
     "cpg_local_get": 39_500,
@@ -42,7 +43,10 @@ def medians(rounds, call):
 
 
 def ratio_text(ours_ns, theirs_ns):
-    return f"{theirs_ns / ours_ns:,.0f}" if theirs_ns else "-"
+    if not theirs_ns:
+        return "-"
+    ratio = theirs_ns / ours_ns
+    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
 def theirs(corosync, call):
