@@ -256,6 +256,7 @@ std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
 // --- repair ------------------------------------------------------------------
 
 Outcome Attachment::StartWatcher() {
+  const alloc::CancelShield shield;
   if (watcher_ != nullptr) return {};
   auto watcher = alloc::ProcessWatcher::Start(region_, &OnGone, this);
   if (!watcher) return watcher.failure();
@@ -265,6 +266,7 @@ Outcome Attachment::StartWatcher() {
 }
 
 void Attachment::Watch(LeaseId lease) {
+  const alloc::CancelShield shield;  // an event is being begun
   if (lease != region_->lease()) watcher_->Watch(lease);
 }
 
