@@ -22,7 +22,7 @@ class WatchedThread {
           body();
           ended_ = true;
         }) {}
-  ~WatchedThread() { thread_.join(); }
+  ~WatchedThread() { Join(); }
   WatchedThread(const WatchedThread&) = delete;
   WatchedThread& operator=(const WatchedThread&) = delete;
 
@@ -38,6 +38,9 @@ class WatchedThread {
       }
       std::this_thread::yield();
     }
+  }
+  void Join() {
+    if (thread_.joinable()) thread_.join();
   }
   bool ended() const { return ended_; }
   void Signal(int number) { pthread_kill(thread_.native_handle(), number); }
