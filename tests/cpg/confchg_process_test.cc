@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/cpg/abandoned_memory.h"
 #include "tests/cpg/client.h"
@@ -174,6 +175,42 @@ TEST_P(ConfchgTest, RejoinThroughAnotherHandleIsALeaveThenAJoinToAll) {
     (*b)->DispatchUntil("-B2] ");
     EXPECT_EQ((*b)->story, std::string(kJoinersStory) + "b:3 a:4 [A -B2] ");
   });
+}
+
+TEST(MemberListTest, IsSortedByNodeFirstAndByProcessSecond) {
+  Gate joined;
+  Gate end;
+  std::vector<std::unique_ptr<ChildProcess>> children;
+  std::vector<std::uint32_t> expected;
+  for (const char* node : {"9", "2", "2"}) {
+    children.push_back(std::make_unique<ChildProcess>([&, node] {
+      setenv("ZCB_NODEID", node, 1);
+      Client client;
+      EXPECT_EQ(client.Join("sorted"), CS_OK);
+      joined.Signal();
+      end.Wait();
+      return Verdict();
+    }));
+    joined.Wait();
+    expected.push_back(static_cast<std::uint32_t>(children.back()->pid()));
+  }
+  // Ours is node 1; then those of node 2 by process; 9 is last.
+  expected = {OwnPid(), std::min(expected[1], expected[2]),
+              std::max(expected[1], expected[2]), expected[0]};
+  Client client;
+  client.Enter("sorted");
+  EXPECT_EQ(client.changes[0].members, expected);
+  cpg_name name = Named("sorted");
+  cpg_address members[CPG_MEMBERS_MAX];
+  int count = 0;
+  ASSERT_EQ(cpg_membership_get(client.handle, &name, members, &count), CS_OK);
+  ASSERT_EQ(count, 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(members[i].pid, expected[i]);
+    EXPECT_EQ(members[i].nodeid, std::vector<std::uint32_t>({1, 2, 2, 9})[i]);
+  }
+  for (std::size_t i = 0; i < children.size(); ++i) end.Signal();
+  for (auto& child : children) EXPECT_EQ(child->Join(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, ConfchgTest,

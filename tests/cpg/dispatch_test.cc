@@ -1,6 +1,7 @@
 // cpg_dispatch: the table of flags, and calls inside callbacks.
 #include <atomic>
 #include <string>
+#include <thread>
 
 #include "tests/cpg/client.h"
 #include "tests/cpg/watched_thread.h"
@@ -133,6 +134,18 @@ TEST(DispatchTest, EveryQuestionMayBeAskedInsideACallback) {
               CS_OK);
     EXPECT_EQ(entries, 1);
     EXPECT_EQ(cpg_fd_get(client.handle, &fd), CS_OK);
+    cpg_iteration_handle_t walk = 0;
+    cpg_iteration_description_t item{};
+    EXPECT_EQ(cpg_iteration_initialize(client.handle, CPG_ITERATION_ONE_GROUP,
+                                       &name, &walk),
+              CS_OK);
+    EXPECT_EQ(cpg_iteration_next(walk, &item), CS_OK);
+    EXPECT_EQ(item.pid, OwnPid());
+    EXPECT_EQ(cpg_iteration_finalize(walk), CS_OK);
+    cpg_flow_control_state_t flow{};
+    EXPECT_EQ(cpg_flow_control_state_get(client.handle, &flow), CS_OK);
+    std::uint32_t size = 0;
+    EXPECT_EQ(cpg_max_atomic_msgsize_get(client.handle, &size), CS_OK);
     EXPECT_EQ(client.Leave("ask"), CS_OK);
   };
   ASSERT_EQ(client.Send("x"), CS_OK);
@@ -151,6 +164,25 @@ TEST(DispatchTest, FinalizeInsideACallbackIsTheLastCallback) {
       EXPECT_EQ(cpg_finalize(client.handle), CS_ERR_BAD_HANDLE);
       EXPECT_EQ(client.Send("x"), CS_ERR_BAD_HANDLE);
       *static_cast<char*>(msg) = 'y';
+    };
+    ASSERT_EQ(client.Send("1"), CS_OK);
+    ASSERT_EQ(client.Send("2"), CS_OK);
+    EXPECT_EQ(client.Dispatch(how), CS_ERR_BAD_HANDLE);
+    EXPECT_EQ(client.messages.size(), 1U);
+  }
+}
+
+TEST(DispatchTest, FinalizeByAnotherThreadDuringACallbackIsItsLast) {
+  for (const cs_dispatch_flags_t how :
+       {CS_DISPATCH_ONE, CS_DISPATCH_ALL, CS_DISPATCH_BLOCKING,
+        CS_DISPATCH_ONE_NONBLOCKING}) {
+    Client client;
+    client.Enter("finalize-meanwhile");
+    client.on_message = [&](void*, std::size_t) {
+      // It waits for nobody, so it can be waited for here.
+      std::thread([&] {
+        EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+      }).join();
     };
     ASSERT_EQ(client.Send("1"), CS_OK);
     ASSERT_EQ(client.Send("2"), CS_OK);

@@ -268,6 +268,23 @@ TEST_P(FixListTest, MessageAboveAMebibyteSurvivesChangesOfMembership) {
   EXPECT_TRUE(client.messages[0].text == large);
 }
 
+TEST_P(FixListTest, ForeignMemoryOfAnySizeIsSentByTheZcbCallOfV1) {
+  if (GetParam() != CPG_MODEL_V1) return;
+  Client client;
+  client.Enter("foreign");
+  for (const std::size_t size : {1U, 1047552U, 1048392U, 1048576U, 3U << 20}) {
+    std::string text(size, 'f');
+    ASSERT_EQ(cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED, text.data(),
+                                   text.size()),
+              CS_OK);
+    text.assign(size, '?');  // ours again at once
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    ASSERT_EQ(client.messages.size(), 1U);
+    EXPECT_TRUE(client.messages[0].text == std::string(size, 'f')) << size;
+    client.messages.clear();
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, FixListTest,
                          ::testing::Values(CPG_MODEL_V1, CPG_MODEL_ZCB),
                          [](const auto& model) {
