@@ -18,6 +18,8 @@ enum class Status : int {
   kLibrary = 2,
   // A region of another layout version: use the same release everywhere.
   kVersion = 3,
+  // Nothing came, and no room either, in the time that the caller gave.
+  kTimeout = 5,
   // Nothing is wrong, there is only no room yet (or nothing to receive yet):
   // try again.
   kTryAgain = 6,
@@ -27,6 +29,8 @@ enum class Status : int {
   kNoMemory = 8,
   // No such handle, or a handle inherited over fork(2).
   kBadHandle = 9,
+  // What is waited for cannot come before the caller does something himself.
+  kBusy = 10,
   // A file with foreign owner, wrong mode, or no permission.
   kAccess = 11,
   kNotExist = 12,

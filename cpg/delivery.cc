@@ -143,7 +143,8 @@ cs_error_t Handle::PullNext(cpg_zcb_message* message) {
                   begun->sender.pid,
                   begun->sequence,
                   CPG_ZCB_MESSAGE,
-                  0};
+                  0,
+                  begun->send_time_ns};
       return CS_OK;
     case ipc::Event::Kind::kView:
       break;
@@ -160,7 +161,8 @@ cs_error_t Handle::PullNext(cpg_zcb_message* message) {
               begun->change.subject.pid,
               begun->sequence,
               CPG_ZCB_VIEW,
-              static_cast<std::uint32_t>(ToReason(begun->change.kind))};
+              static_cast<std::uint32_t>(ToReason(begun->change.kind)),
+              0};
   End(member);
   return CS_OK;
 }

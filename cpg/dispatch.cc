@@ -61,9 +61,13 @@ extern "C" {
 // instrumented: the call has to lie on the stack itself, see JumpGuard.
 __attribute__((noinline, no_sanitize_address)) cs_error_t
 cpg_dispatch(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types) {
-  const zcb::alloc::ErrnoSaver saver;
   auto pin = FindHandle(handle);
   if (!pin) return CS_ERR_BAD_HANDLE;
+  if (pin->IsQuiet()) {
+    if (dispatch_types == CS_DISPATCH_ALL) return CS_OK;
+    if (dispatch_types == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
+  }
+  const zcb::alloc::ErrnoSaver saver;
   DispatchCall call(std::move(pin));
   return Dispatch(&call, dispatch_types);
 }
@@ -74,6 +78,7 @@ cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (message == nullptr) return CS_ERR_INVALID_PARAM;
     if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
+    if (pin->IsQuiet()) return CS_ERR_TRY_AGAIN;
     const Handle::Lock lock(&*pin);
     if (pin->closing()) return CS_ERR_BAD_HANDLE;
     return pin->PullNext(message);

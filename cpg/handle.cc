@@ -7,14 +7,15 @@
 
 namespace zcb::cpg {
 
-Handle::Handle(Model model, const Callbacks& callbacks, void* context,
+Handle::Handle(Model model, const Callbacks& callbacks,
+               const HandleOptionValues& options,
                std::shared_ptr<ipc::Attachment> attachment,
                std::unique_ptr<ipc::Doorbell> bell)
     : model_(model),
       callbacks_(callbacks),
       attachment_(std::move(attachment)),
       bell_(std::move(bell)),
-      context_(context) {}
+      options_(options) {}
 
 Handle::~Handle() {
   EndPulled();
@@ -65,8 +66,22 @@ void Handle::BeforeUnlock() {
     if (waiters_ > 0) bell_->Ring();
     return;
   }
-  if (!descriptor_shared_ && waiters_ == 0) return;
+  if (!descriptor_shared_ && waiters_ == 0) {
+    SayIfQuiet();
+    return;
+  }
   if (!PrepareSleep()) Ring();
+}
+
+// A place once said needs no taking back when something comes: then its slot
+// is filled. A thread that waits has announced its sleep, and who dispatches
+// meanwhile and finds nothing leaves that as it is.
+void Handle::SayIfQuiet() {
+  if (current_ == nullptr || pulled_.member != nullptr || level_ != 0 ||
+      stalled_ || totem_pending_) {
+    return;
+  }
+  if (const auto place = current_->EmptyNext()) quiet_.Say(*place);
 }
 
 void Handle::Ring() {
@@ -134,6 +149,7 @@ bool Handle::TakeSpuriousRing() {
 }
 
 int Handle::ShareDescriptor() {
+  quiet_.Unsay();  // from now on every dispatch looks after the bell
   descriptor_shared_ = true;
   return bell_->descriptor();
 }

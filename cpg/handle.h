@@ -15,6 +15,8 @@
 
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
+#include "cpg/handle_options.h"
+#include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
@@ -45,7 +47,8 @@ struct Callbacks {
 // member is awake and nobody rings.
 class Handle {
  public:
-  Handle(Model model, const Callbacks& callbacks, void* context,
+  Handle(Model model, const Callbacks& callbacks,
+         const HandleOptionValues& options,
          std::shared_ptr<ipc::Attachment> attachment,
          std::unique_ptr<ipc::Doorbell> bell);
   // By the last one inside: the others see "process down".
@@ -70,12 +73,12 @@ class Handle {
   void set_id(cpg_handle_t id) { id_ = id; }  // before it can be found
   Model model() const { return model_; }
   ipc::Attachment& attachment() const { return *attachment_; }
-  // relaxed, all three: values that carry nothing with them
-  void* context() const { return context_.load(std::memory_order_relaxed); }
-  void set_context(void* context) {
-    context_.store(context, std::memory_order_relaxed);
-  }
+  HandleOptions& options() { return options_; }
+  const HandleOptions& options() const { return options_; }
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // True: a dispatch that does not wait finds nothing and does nothing. Loads
+  // alone; false says nothing.
+  bool IsQuiet() const { return quiet_.Holds(); }
 
   // The member through which to send now; nullptr: not joined. Only under a
   // pin of kind kSender, and only as long.
@@ -125,6 +128,8 @@ class Handle {
                        const ipc::GroupName& group);
   void SetHeld(const std::optional<ipc::GroupName>& group);
   bool HasEvent() const;
+  // Says so if there is nothing to dispatch and the bell is nobody's business.
+  void SayIfQuiet();
   // Announces sleep unless there is an event; true if it did: whoever waits
   // may wait, and will be rung.
   bool PrepareSleep();
@@ -154,8 +159,9 @@ class Handle {
   // closing_  BeginClose        waiters        handle.close (with the bell)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
-  std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
+  HandleOptions options_;
+  QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;

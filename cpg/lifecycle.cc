@@ -17,19 +17,24 @@ namespace {
 
 // What the two models' data have in common, but for the deliver callback.
 template <typename Data>
-cs_error_t ReadCommon(const Data& data, Callbacks* callbacks) {
-  constexpr unsigned kKnownFlags = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF;
-  static_assert(kKnownFlags == CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF);
-  if ((data.flags & ~kKnownFlags) != 0) return CS_ERR_INVALID_PARAM;
+cs_error_t ReadCommon(const Data& data, unsigned known_flags,
+                      Callbacks* callbacks) {
+  constexpr unsigned kTotemFlag = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF;
+  static_assert(kTotemFlag == CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF);
+  if ((data.flags & ~known_flags) != 0) return CS_ERR_INVALID_PARAM;
   callbacks->confchg = data.cpg_confchg_fn;
   callbacks->totem_confchg = data.cpg_totem_confchg_fn;
   callbacks->wants_initial_totem =
-      data.cpg_totem_confchg_fn != nullptr && data.flags != 0;
+      data.cpg_totem_confchg_fn != nullptr && (data.flags & kTotemFlag) != 0;
   return CS_OK;
 }
 
 cs_error_t Initialize(cpg_handle_t* handle, Model model,
-                      const Callbacks& callbacks, void* context) {
+                      const Callbacks& callbacks, bool stamps_time,
+                      void* context) {
+  auto options = HandleOptionValues::FromEnvironment();
+  if (!options) return ToCsError(options.status());
+  options->send_time = options->send_time || stamps_time;
   const auto state = ProcessState::FindOrMake();
   if (!state) return ToCsError(state.status());
   auto attachment = (*state)->AttachDefault();
@@ -37,9 +42,9 @@ cs_error_t Initialize(cpg_handle_t* handle, Model model,
   auto bell = (*attachment)->MakeDoorbell();
   if (!bell) return ToCsError(bell.status());
   *handle = (*state)->handles().Open(
-      std::make_unique<Handle>(model, callbacks, context,
+      std::make_unique<Handle>(model, callbacks, *options,
                                std::move(*attachment), std::move(*bell)),
-      [](Handle* object, std::uint64_t id) { object->set_id(id); });
+      [](Handle* object, std::uint64_t id) { object->set_id(id); }, context);
   return *handle == 0 ? CS_ERR_NO_RESOURCES : CS_OK;
 }
 
@@ -50,21 +55,27 @@ cs_error_t InitializeModel(cpg_handle_t* handle, cpg_model_t model,
     if (model_data != nullptr) {
       const auto& data =
           *reinterpret_cast<const cpg_model_v1_data_t*>(model_data);
-      const cs_error_t error = ReadCommon(data, &callbacks);
+      const cs_error_t error =
+          ReadCommon(data, CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF, &callbacks);
       if (error != CS_OK) return error;
       callbacks.deliver = data.cpg_deliver_fn;
     }
-    return Initialize(handle, Model::kV1, callbacks, context);
+    return Initialize(handle, Model::kV1, callbacks, false, context);
   }
   if (model == CPG_MODEL_ZCB) {
+    bool stamps_time = false;
     if (model_data != nullptr) {
       const auto& data =
           *reinterpret_cast<const cpg_model_zcb_data_t*>(model_data);
-      const cs_error_t error = ReadCommon(data, &callbacks);
+      const cs_error_t error = ReadCommon(
+          data,
+          CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF | CPG_MODEL_ZCB_SEND_TIME,
+          &callbacks);
       if (error != CS_OK) return error;
       callbacks.deliver_zcb = data.cpg_deliver_fn;
+      stamps_time = (data.flags & CPG_MODEL_ZCB_SEND_TIME) != 0;
     }
-    return Initialize(handle, Model::kZcb, callbacks, context);
+    return Initialize(handle, Model::kZcb, callbacks, stamps_time, context);
   }
   return CS_ERR_INVALID_PARAM;
 }
@@ -142,21 +153,23 @@ cs_error_t cpg_max_atomic_msgsize_get(cpg_handle_t handle, uint32_t* size) {
   });
 }
 
+// Not Guarded(): a few loads, which neither throw nor touch errno.
 cs_error_t cpg_context_get(cpg_handle_t handle, void** context) {
-  return Guarded([&] {
-    const auto pin = FindHandle(handle);
-    if (!pin) return CS_ERR_BAD_HANDLE;
-    if (context == nullptr) return CS_ERR_INVALID_PARAM;
-    *context = pin->context();
-    return CS_OK;
-  });
+  const ProcessState* state = ProcessState::Find();
+  void* note = nullptr;
+  if (state == nullptr || !state->handles().ReadNote(handle, &note)) {
+    return CS_ERR_BAD_HANDLE;
+  }
+  if (context == nullptr) return CS_ERR_INVALID_PARAM;
+  *context = note;
+  return CS_OK;
 }
 
 cs_error_t cpg_context_set(cpg_handle_t handle, void* context) {
   return Guarded([&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
-    pin->set_context(context);
+    pin.set_note(context);
     return CS_OK;
   });
 }

@@ -32,7 +32,8 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
     std::memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
     to += pieces[i].iov_len;
   }
-  const Outcome sent = member->Send(*payload, length_bytes);
+  const Outcome sent =
+      member->Send(*payload, length_bytes, sender->options().send());
   if (!sent) (void)attachment.FreePayload(*payload);  // ours: cannot fail
   return ToCsError(sent);
 }
@@ -72,7 +73,8 @@ cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t, void* msg,
     }
     zcb::ipc::Member* member = sender->SendingMember();
     if (member == nullptr) return CS_ERR_NOT_EXIST;
-    return ToCsError(member->Send(static_cast<std::byte*>(msg), msg_len));
+    return ToCsError(member->Send(static_cast<std::byte*>(msg), msg_len,
+                                  sender->options().send()));
   });
 }
 

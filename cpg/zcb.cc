@@ -100,6 +100,7 @@ cs_error_t cpg_zcb_region_info(cpg_handle_t handle, RegionInfo* info) {
         .out_buffers = stats.region_out_buffers,
         .kept_messages = stats.kept_messages,
         .processes = stats.live_leases,
+        .kept_bytes = stats.kept_bytes,
     };
     std::memcpy(info, &filled, filled.size);
     return CS_OK;

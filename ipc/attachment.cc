@@ -1,5 +1,6 @@
 #include "ipc/attachment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include "allocator/cancel_shield.h"
 #include "allocator/fork_guard.h"
 #include "allocator/unit_word.h"
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/member.h"
 #include "ipc/member_table.h"
 #include "ipc/reaper.h"
@@ -108,7 +110,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->geometry_ = *geometry;
   attachment->node_id_ = options.node_id;
   if (const Outcome committed = (*region)->CommitMeta(
-          geometry->directory_offset, std::uint64_t{geometry->group_count} * 8);
+          geometry->header_offset,
+          geometry->names_offset - geometry->header_offset);
       !committed) {
     return committed.failure();
   }
@@ -127,6 +130,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->keeps_ = std::move(*keeps);
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
+  // Not to be had: those who wait look again by themselves.
+  (void)EnableHeavyBarriers();
   attachment->ReapAllDead();
   registry.attachments.push_back(attachment);
   return attachment;
@@ -216,7 +221,7 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   }
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
-  ReapAllDead();
+  ReapBeforeJoin(*group);
   std::unique_ptr<Member> member(new Member(shared_from_this(), *group, bell));
   const Outcome joined = member->JoinRing();
   if (!joined) return joined.failure();
@@ -275,24 +280,48 @@ void Attachment::ReapIfGone(LeaseId lease) {
   if (region_->MarkDeadIfGone(lease)) Reap(this, lease);
 }
 
+bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
+  // acquire <- lease.attach: who it is
+  const LeaseWord word(
+      region_->lease_word(lease_slot).load(std::memory_order_acquire));
+  const LeaseId lease{lease_slot, word.generation()};
+  const bool has_gone =
+      word.phase() == LeaseWord::Phase::kDead ||
+      (word.phase() == LeaseWord::Phase::kAlive && lease != region_->lease() &&
+       region_->MarkDeadIfGone(lease));
+  if (has_gone) Reap(this, lease);
+  return has_gone;
+}
+
 bool Attachment::ReapAllDead() {
   const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
-    // acquire <- lease.attach: who it is
-    const LeaseWord word(
-        region_->lease_word(slot).load(std::memory_order_acquire));
-    const LeaseId lease{slot, word.generation()};
-    const bool has_gone =
-        word.phase() == LeaseWord::Phase::kDead ||
-        (word.phase() == LeaseWord::Phase::kAlive &&
-         lease != region_->lease() && region_->MarkDeadIfGone(lease));
-    if (!has_gone) continue;
-    Reap(this, lease);
-    reaped = true;
+    if (ReapIfDead(slot)) reaped = true;
   }
   return reaped;
+}
+
+// Whoever is in the group and dead, so that the joiner's first view holds none
+// of them; and some of the others, in turn: those that nobody watches, since
+// they were alone or in no group. A look is a system call that goes through the
+// locks of every process attached, so looking at all of them would make a join
+// in a region of many processes as slow as the square of their number. Under
+// memory pressure, and when a process attaches, everybody is looked at.
+void Attachment::ReapBeforeJoin(const GroupView& group) {
+  constexpr std::uint16_t kLooks = 16;
+  const std::uint16_t high = region_->LeaseHighWater();
+  const std::uint32_t entries = group.EntryHigh();
+  for (std::uint32_t i = 0; i < entries; ++i) {
+    // acquire <- member.claim: whose process it is
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    if (word.gates() && word.lease().slot < high) ReapIfDead(word.lease().slot);
+  }
+  for (std::uint16_t i = 0; i < std::min(kLooks, high); ++i) {
+    next_look_ = next_look_ + 1 < high ? next_look_ + 1 : 0;
+    ReapIfDead(next_look_);
+  }
 }
 
 bool Attachment::ReapLaggards(const GroupView& group) {
@@ -324,7 +353,48 @@ std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
                                        std::uint64_t most) {
   const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
+  if (SomebodyWaitsForRoom(group)) RingForRoom(group, moved != 0);
   return moved;
+}
+
+std::atomic<std::uint64_t>& Attachment::MemoryWait() const {
+  return region_->meta<IpcHeader>(geometry_.header_offset)->memory_wait;
+}
+
+void Attachment::RaiseMemoryWait() {
+  // relaxed: a thread that frees just now is too early, as if it had been
+  memory_waited_for_.store(true, std::memory_order_relaxed);
+  RaiseMaybe(&MemoryWait());
+  // Whoever reads in any group may be the one whose reading gives back.
+  directory_->ForEachGroup(
+      [](const GroupView& group) { RaiseMaybe(&group.header().room); });
+}
+
+void Attachment::RingForRoom(const GroupView& group, bool memory_came_back) {
+  // acquire <- room.wait: whether memory is waited for anywhere
+  const bool maybe_memory =
+      GroupSleepWord(MemoryWait().load(std::memory_order_acquire)).maybe();
+  ringer_->RingForRoom(group, memory_came_back, maybe_memory);
+  if (maybe_memory && memory_came_back) RingForMemory();
+}
+
+void Attachment::RingForMemory() {
+  // seq_cst <-> room.wait: read before the waiters are looked at
+  std::uint64_t before = MemoryWait().load(std::memory_order_seq_cst);
+  if (!GroupSleepWord(before).maybe()) {
+    memory_waited_for_.store(false, std::memory_order_relaxed);  // a hint
+    return;
+  }
+  bool somebody_waits = false;
+  directory_->ForEachGroup([&](const GroupView& group) {
+    somebody_waits = ringer_->RingForRoom(group, true, true) || somebody_waits;
+  });
+  if (somebody_waits) return;
+  // seq_cst <-> room.wait: from exactly what we read first; failure relaxed: a
+  // waiter came meanwhile
+  MemoryWait().compare_exchange_strong(
+      before, GroupSleepWord(before).NobodySleeps().raw(),
+      std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 
 std::uint64_t Attachment::ReclaimAllGroups() {

@@ -22,8 +22,10 @@ IpcGeometry Lay(const std::array<std::uint32_t, 8>& params,
   g.entry_count = params[2];
   g.slot_count = params[3];
   g.keep_count = params[4];
-  g.directory_offset = 0;
-  g.names_offset = RoundUp(std::uint64_t{g.group_count} * 8);
+  g.header_offset = 0;
+  g.directory_offset = RoundUp(sizeof(IpcHeader));
+  g.names_offset =
+      g.directory_offset + RoundUp(std::uint64_t{g.group_count} * 8);
   // A creator that lost its race gives its record back, so one more per lease
   // than there are groups is enough.
   g.name_record_count = std::uint64_t{g.group_count} + lease_count;
@@ -77,6 +79,7 @@ Result<IpcGeometry> IpcGeometry::From(const alloc::Geometry& region) {
   if (end > region.client_area_bytes) {
     return {Status::kNotSupported, "the region's client area is too small"};
   }
+  g.header_offset += region.client_offset;
   g.directory_offset += region.client_offset;
   g.names_offset += region.client_offset;
   g.keeps_offset += region.client_offset;

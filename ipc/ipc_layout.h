@@ -1,8 +1,7 @@
 // Where the groups, rings and keep records lie in a region's client area.
 //
-//   directory words | name records | keep records (per lease) | groups |
-//   headers of page-aligned messages
-//   one group:  header | entries | slots
+//   header | directory words | name records | keep records (per lease) | groups
+//   | headers of page-aligned messages one group:  header | entries | slots
 //
 // Nothing is committed at creation but the directory words; each part is
 // committed by whoever first needs it. All-zero is a valid initial state of
@@ -20,7 +19,7 @@ namespace zcb::ipc {
 
 // Limits and defaults in one place; maxima come from widths of word fields.
 struct IpcLimits {
-  static constexpr std::uint32_t kLayoutVersion = 2;
+  static constexpr std::uint32_t kLayoutVersion = 3;
   static constexpr std::uint32_t kMaxGroups = 1024;   // 10 bits
   static constexpr std::uint32_t kMaxEntries = 4096;  // 12 bits
   static constexpr std::uint32_t kMinSlots = 1024;
@@ -40,6 +39,7 @@ struct IpcGeometry {
   std::uint32_t keep_count = 0;  // records per lease
 
   // Offsets in the meta file.
+  std::uint64_t header_offset = 0;  // an IpcHeader
   std::uint64_t directory_offset = 0;
   std::uint64_t names_offset = 0;
   std::uint64_t name_record_count = 0;

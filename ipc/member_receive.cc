@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/member_table.h"
 #include "ipc/message_header.h"
@@ -80,6 +81,7 @@ Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
   event->buffer = message->buffer().ref;
   event->length_bytes = header.length_bytes;
   event->sender = {header.node_id, header.pid};
+  event->send_time_ns = header.send_time_ns;
   return true;
 }
 
@@ -143,6 +145,11 @@ void Member::Done() {
     }
     leaving_.store(true, std::memory_order_relaxed);  // evicted: as if left
     left_.store(true, std::memory_order_relaxed);     // read by this thread
+    attachment_->ReclaimGroup(group_, kReclaimAll);
+  }
+  // The cursor moved before we look who waits for that: room.wait.
+  LightBarrier();
+  if (SomebodyWaitsForRoom(group_)) {
     attachment_->ReclaimGroup(group_, kReclaimAll);
   }
   // A publisher may have stopped before its bell: whoever is awake rings.

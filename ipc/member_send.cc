@@ -34,7 +34,9 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   attachment_->ReclaimGroup(group_, kReclaimAll);
 }
 
-Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes) {
+Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
+                     const SendOptions& options) {
+  (void)options;
   alloc::Allocator& allocator = attachment_->allocator();
   const auto live = attachment_->FindLivePayload(payload);
   if (!live) return live.failure();
@@ -65,6 +67,8 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes) {
                     entry_,
                     entry_generation_,
                     MessageHeader::kMagic,
+                    0,
+                    0,
                     {}};
   Failure failure{Status::kLibrary, "damaged ring"};
   bool reaped = false;

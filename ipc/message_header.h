@@ -22,12 +22,15 @@ struct MessageHeader {
   std::uint16_t entry;
   std::uint16_t entry_generation;
   std::uint32_t magic;
-  std::uint32_t reserved[7];
+  std::uint32_t reserved;
+  std::uint64_t send_time_ns;  // CLOCK_MONOTONIC; 0: the sender does not say
+  std::uint64_t reserved_lines[2];
 
   static constexpr std::uint32_t kMagic = 0x7a63'626d;
 };
 static_assert(sizeof(MessageHeader) == alloc::kLineBytes);
 static_assert(offsetof(MessageHeader, magic) == 32);
+static_assert(offsetof(MessageHeader, send_time_ns) == 40);
 
 inline constexpr std::uint64_t kHeaderBytes = sizeof(MessageHeader);
 

@@ -30,6 +30,8 @@ extern "C" {
 
 /** One totem callback after the handle's first configuration change. */
 #define CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF 0x01
+/** CPG_ZCB_OPTION_SEND_TIME of the handle is 1 from the start. */
+#define CPG_MODEL_ZCB_SEND_TIME 0x02
 
 /**
  * cpg_zcb_alloc() with a buffer at a multiple of `alignment`, sent and freed
@@ -74,15 +76,21 @@ typedef struct {
  * Keeps a message beyond its callback (or beyond the next cpg_zcb_next()).
  * Each success wants one cpg_zcb_release().
  *
- * @param msg  the message that is being delivered to this thread, or the last
- *             one of cpg_zcb_next().
+ * @param msg  a message that is being delivered on this handle, in whichever
+ *             thread; the last one of cpg_zcb_next(); or one that this process
+ *             keeps already, whatever has become of its group.
  * @return CS_OK
- * @return CS_ERR_INVALID_PARAM  no such message is open on this handle.
+ * @return CS_ERR_BAD_HANDLE     no such handle.
+ * @return CS_ERR_INVALID_PARAM  no such message is open on this handle, nor
+ *                               kept by this process.
  * @return CS_ERR_NOT_SUPPORTED  the handle is not of CPG_MODEL_ZCB.
- * @return CS_ERR_NO_RESOURCES   this process keeps too many messages.
+ * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
+ *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES).
  * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
  *
- * Progress: lock-free, no system call.
+ * Threads:  any. Does not wait for a callback that runs in another thread; who
+ *           calls sees to it that the callback has not returned.
+ * Progress: lock-free across processes, no system call.
  * Death:    whoever notices the process's death lets go for it.
  */
 cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg);
@@ -121,6 +129,9 @@ struct cpg_zcb_message {
   /** CPG_ZCB_VIEW: a cpg_reason_t; CPG_REASON_JOIN and CPG_REASON_NODEUP
    *  joined, the others left. Otherwise 0. */
   uint32_t reason;
+  /** CPG_ZCB_MESSAGE: when it was sent, in nanoseconds of CLOCK_MONOTONIC; 0 if
+   *  its sender does not say (CPG_ZCB_OPTION_SEND_TIME). Otherwise 0. */
+  uint64_t send_time_ns;
 };
 
 /**
@@ -144,6 +155,244 @@ struct cpg_zcb_message {
  */
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message);
 
+/**
+ * cpg_zcb_next() that waits.
+ *
+ * @param timeout_ms  how long, in milliseconds; negative: for ever; 0: not.
+ * @return as cpg_zcb_next(), but for CS_ERR_TRY_AGAIN:
+ * @return CS_ERR_TIMEOUT     none came in time.
+ * @return CS_ERR_BAD_HANDLE  also: finalized meanwhile.
+ *
+ * Signals:  a handled signal does not end the wait.
+ * Progress: how it waits is CPG_ZCB_OPTION_WAIT and CPG_ZCB_OPTION_PARK.
+ */
+cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
+                              struct cpg_zcb_message* message, int timeout_ms);
+
+/**
+ * cpg_dispatch() that ends when its time is up; for both models.
+ *
+ * @param dispatch_types  CS_DISPATCH_ONE: one event, waiting for it.
+ *                        CS_DISPATCH_BLOCKING: events until the time is up.
+ *                        The other two do not wait at any rate.
+ * @param timeout_ms      as for cpg_zcb_next_timed().
+ * @return as cpg_dispatch(), and
+ * @return CS_ERR_TIMEOUT  ONE: no event came in time. BLOCKING: the time is up.
+ */
+cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
+                                  cs_dispatch_flags_t dispatch_types,
+                                  int timeout_ms);
+
+/**
+ * What is known of a message: its sequence number, its time, its sender. For
+ * the messages that callbacks get, in both models.
+ *
+ * @param msg      the message that a callback of this handle was given and has
+ *                 not returned from, or the last one of cpg_zcb_next().
+ * @param message  written on CS_OK.
+ * @return CS_OK
+ * @return CS_ERR_BAD_HANDLE
+ * @return CS_ERR_INVALID_PARAM  message is NULL, or no such message is open on
+ *                               this handle.
+ *
+ * Threads: that which runs the callback; others wait until it has returned.
+ */
+cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
+                            struct cpg_zcb_message* message);
+
+/**
+ * Sends a message on to the handle's group: one that this process keeps, or
+ * that is open on the handle. One copy: a buffer belongs to the process that
+ * allocated it, whose death would free it under the new receivers.
+ *
+ * @param msg      the message, from its beginning.
+ * @param msg_len  bytes to send, from the beginning; at most its length.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  this process neither keeps such a message nor
+ *                               has it open on the handle.
+ * @return CS_ERR_TOO_BIG        more bytes than the message has.
+ * @return as cpg_mcast_joined() otherwise. The message stays kept.
+ */
+cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                           const void* msg, size_t msg_len);
+
+/* --- when sends are refused ---------------------------------------------- */
+
+/**
+ * Waits until a send can succeed: until the group's ring has room, and memory
+ * for a message of that length can be had. Another sender may be faster:
+ * send, and on CS_ERR_TRY_AGAIN wait again (cpg_zcb_mcast_timed() does that).
+ *
+ * @param length      bytes that the send will have to allocate; 0: none, room
+ *                    in the ring is enough (CPG_MODEL_ZCB, where the buffer is
+ *                    there already).
+ * @param timeout_ms  in milliseconds; negative: for ever; 0: only look.
+ * @return CS_OK
+ * @return CS_ERR_TIMEOUT    no room in time.
+ * @return CS_ERR_BUSY       the ring is full of what this handle has not read,
+ *                           and nobody but the calling thread dispatches it:
+ *                           dispatch first.
+ * @return CS_ERR_NOT_EXIST  not joined, or leaving.
+ * @return CS_ERR_TOO_BIG    no region of this size could hold it.
+ * @return CS_ERR_LIBRARY    evicted, or damage.
+ * @return CS_ERR_BAD_HANDLE no such handle, or finalized meanwhile.
+ *
+ * Threads:  any number.
+ * Signals:  a handled signal does not end the wait.
+ * Progress: waits for other members to read, which is what it is for. For
+ *           memory that other processes hold it looks again every few
+ *           milliseconds, since nobody says when it is free.
+ * Death:    of the member that holds the ring back, ends the wait.
+ */
+cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms);
+
+/**
+ * A descriptor for poll(2) and its kin, the same for the handle's life:
+ * readable until a send is refused with CS_ERR_TRY_AGAIN, and again when it is
+ * worth another try. Do not read, write or close it.
+ *
+ * It is about the ring of the handle's group. When memory was what lacked, it
+ * is readable again as soon as any message of the region has been given back.
+ *
+ * @param fd  written on CS_OK.
+ * @return CS_OK
+ * @return CS_ERR_BAD_HANDLE
+ * @return CS_ERR_INVALID_PARAM  fd is NULL.
+ * @return CS_ERR_NO_RESOURCES   no descriptor, or no doorbell, is left.
+ * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ */
+cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd);
+
+/**
+ * cpg_zcb_mcast_joined() that waits, as cpg_zcb_wait() does, while it would be
+ * refused with CS_ERR_TRY_AGAIN.
+ *
+ * @param timeout_ms  in milliseconds; negative: for ever; 0: one try.
+ * @return as cpg_zcb_mcast_joined(), but for CS_ERR_TRY_AGAIN:
+ * @return CS_ERR_TIMEOUT  no room in time; nothing was sent.
+ * @return CS_ERR_BUSY     as cpg_zcb_wait(); nothing was sent.
+ */
+cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                               void* msg, size_t msg_len, int timeout_ms);
+
+/** cpg_mcast_joined() that waits; returns as cpg_zcb_mcast_timed(). */
+cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                                const struct iovec* iovec, unsigned int iov_len,
+                                int timeout_ms);
+
+/* --- options ---------------------------------------------------------------
+ */
+
+/** What cpg_zcb_option_set() sets. */
+typedef enum {
+  /** How calls of this handle wait: a cpg_zcb_wait_t. ZCB_WAIT. */
+  CPG_ZCB_OPTION_WAIT = 1,
+  /** How long CPG_ZCB_WAIT_ADAPTIVE looks before it sleeps, in nanoseconds; at
+   *  most 1,000,000,000. 20,000, about what a wake costs. ZCB_SPIN_NS. */
+  CPG_ZCB_OPTION_SPIN_NS = 2,
+  /** What a waiting call sleeps on: a cpg_zcb_park_t. ZCB_PARK. */
+  CPG_ZCB_OPTION_PARK = 3,
+  /** Senders of this handle put out a member that has held the full ring back
+   *  for that many milliseconds without reading a message; 0, the default:
+   *  never. The limit of the strictest sender counts. ZCB_EVICT_MS. */
+  CPG_ZCB_OPTION_EVICT_MS = 4,
+  /** 1: messages sent through this handle carry their time. ZCB_SEND_TIME. */
+  CPG_ZCB_OPTION_SEND_TIME = 5,
+  /** Most bytes of payload that this process keeps in this region (not this
+   *  handle alone); 0, the default: no such limit. ZCB_RETAIN_BYTES. */
+  CPG_ZCB_OPTION_RETAIN_BYTES = 6
+} cpg_zcb_option_t;
+
+/** Values of CPG_ZCB_OPTION_WAIT. */
+typedef enum {
+  CPG_ZCB_WAIT_ADAPTIVE = 0, /**< look for a while, then sleep */
+  CPG_ZCB_WAIT_PARK = 1,     /**< sleep at once */
+  CPG_ZCB_WAIT_SPIN = 2      /**< look for ever: a core is spent on it */
+} cpg_zcb_wait_t;
+
+/** Values of CPG_ZCB_OPTION_PARK. */
+typedef enum {
+  CPG_ZCB_PARK_FUTEX = 0,     /**< a futex in the region, once joined */
+  CPG_ZCB_PARK_DESCRIPTOR = 1 /**< poll(2) on the descriptor */
+} cpg_zcb_park_t;
+
+/**
+ * Sets an option; it holds from the next call on. The environment variable that
+ * an option names sets it for all handles that are initialized afterwards.
+ *
+ * @return CS_OK
+ * @return CS_ERR_BAD_HANDLE
+ * @return CS_ERR_INVALID_PARAM  no such option, or no such value of it.
+ *
+ * Threads: any.
+ */
+cs_error_t cpg_zcb_option_set(cpg_handle_t handle, cpg_zcb_option_t option,
+                              uint64_t value);
+
+/** Reads an option. @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (no
+ *  such option; value is NULL) */
+cs_error_t cpg_zcb_option_get(cpg_handle_t handle, cpg_zcb_option_t option,
+                              uint64_t* value);
+
+/* --- statistics ------------------------------------------------------------
+ */
+
+/** A group now, and what this handle has done in it. */
+struct cpg_zcb_group_stats {
+  /** In: sizeof the caller's struct; out: bytes filled in. */
+  size_t size;
+
+  /* The group. Figures of one moment, not all of the same. */
+  /** Members. */
+  uint64_t members;
+  /** Messages and views ordered so far. */
+  uint64_t ordered;
+  /** Messages that the ring has room for. */
+  uint64_t ring_messages;
+  /** Places of the ring in use: read by not all members yet. */
+  uint64_t ring_used;
+  /** How far the member that has read least is behind, in messages and views,
+   *  and who it is. */
+  uint64_t slowest_behind;
+  uint32_t slowest_nodeid;
+  uint32_t slowest_pid;
+  /** Members put out for not reading, since the group was made. */
+  uint64_t evictions;
+
+  /* The handle, since its last join; 0 if it is not in this group. Exact if one
+   * thread sends at a time; otherwise a few sends may be missing. */
+  uint64_t sent_messages;
+  uint64_t sent_bytes;
+  /** Sends refused with CS_ERR_TRY_AGAIN. */
+  uint64_t refused_sends;
+  uint64_t received_messages;
+  uint64_t received_bytes;
+  uint64_t received_views;
+};
+
+/**
+ * Statistics of a group: that of the handle, or any.
+ *
+ * @param group  NULL: the group that the handle is in.
+ * @param stats  written on CS_OK.
+ * @return CS_OK                 also for a group that nobody has joined yet.
+ * @return CS_ERR_BAD_HANDLE
+ * @return CS_ERR_NOT_EXIST      group is NULL, and the handle is in none.
+ * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
+ * @return CS_ERR_INVALID_PARAM  stats is NULL, or its size is too small for a
+ *                               single number.
+ * @return CS_ERR_NO_MEMORY      no memory.
+ *
+ * Threads:  any; does not wait for callbacks.
+ * Progress: wait-free; no system call for a group that the process knows.
+ */
+cs_error_t cpg_zcb_group_stats_get(cpg_handle_t handle,
+                                   const struct cpg_name* group,
+                                   struct cpg_zcb_group_stats* stats);
+
+/* --- the region ------------------------------------------------------------
+ */
+
 /** The state of the region, for people. Exact when nobody is sending. */
 struct cpg_zcb_region_info {
   /** In: sizeof the caller's struct; out: bytes filled in. */
@@ -164,6 +413,8 @@ struct cpg_zcb_region_info {
   uint64_t kept_messages;
   /** Processes attached. */
   uint64_t processes;
+  /** Bytes of payload of the messages this process keeps. */
+  uint64_t kept_bytes;
 };
 
 /**
