@@ -234,26 +234,46 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   return member;
 }
 
+// Everything published counts, read by its members or not. Records are applied
+// by us as by any reader.
+template <typename Read>
+Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
+  constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
+  const auto group = directory_->Find(name);
+  if (!group) return group.failure();
+  if (!*group) return {};
+  // acquire <- ring.tail: what lies below is published
+  const std::uint64_t tail =
+      (*group)->header().tail.load(std::memory_order_acquire);
+  if (tail > 0) ApplyUpTo(**group, tail - 1);
+  read(**group, kNow);
+  return {};
+}
+
 Result<std::vector<MemberAddress>> Attachment::MembersOf(
     const GroupName& name) {
   std::vector<MemberAddress> members;
-  const auto group = directory_->Find(name);
-  if (!group) return group.failure();
-  if (*group) {
-    // Everything published counts, read by its members or not. Records are
-    // applied by us as by any reader.
-    constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
-    // acquire <- ring.tail: what lies below is published
-    const std::uint64_t tail =
-        (*group)->header().tail.load(std::memory_order_acquire);
-    if (tail > 0) ApplyUpTo(**group, tail - 1);
-    View view((*group)->entry_count());
-    ReadViewAt(**group, kNow, &view);
-    for (const View::Item& item : view.items()) {
-      members.push_back(item.address);
-    }
-  }
+  const Outcome done = ReadMembersOf(
+      name, [&members](const GroupView& group, std::uint64_t now) {
+        View view(group.entry_count());
+        ReadViewAt(group, now, &view);
+        for (const View::Item& item : view.items()) {
+          members.push_back(item.address);
+        }
+      });
+  if (!done) return done.failure();
   return members;
+}
+
+Result<std::size_t> Attachment::FirstMembersOf(
+    const GroupName& name, std::span<MemberAddress> members) {
+  std::size_t count = 0;
+  const Outcome done =
+      ReadMembersOf(name, [&](const GroupView& group, std::uint64_t now) {
+        count = ReadFirstMembersAt(group, now, members);
+      });
+  if (!done) return done.failure();
+  return count;
 }
 
 std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }

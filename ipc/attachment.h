@@ -6,9 +6,11 @@
 #define ZCB_IPC_ATTACHMENT_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "allocator/allocator.h"
@@ -101,6 +103,11 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Members of a group now, sorted by (node, pid); empty if there is no such
   // group. A snapshot: stale when you get it.
   Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
+  // The same, as many as there is room for; how many were written. No memory is
+  // allocated, and no system call made for a group that this process has looked
+  // at before.
+  Result<std::size_t> FirstMembersOf(const GroupName& name,
+                                     std::span<MemberAddress> members);
   // Every group that has a name, in no particular order.
   std::vector<GroupName> GroupNames();
 
@@ -154,8 +161,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
  private:
   Attachment() = default;
   bool IsMemberOf(const GroupView& group) const;
+  template <typename Read>
+  Outcome ReadMembersOf(const GroupName& name, Read&& read);
   Outcome StartWatcher();
-  bool ReapAllDead();  // true if somebody was dead
+  bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
   // What a join can do for the region at a bounded price: see the definition.
   void ReapBeforeJoin(const GroupView& group);
