@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/cpg/abandoned_memory.h"
@@ -55,6 +56,57 @@ TEST(FixListProcessTest, GroupWithoutANameKeepsNoGhostOfAnyEnd) {
     int count = -1;
     ASSERT_EQ(cpg_membership_get(client.handle, &name, members, &count), CS_OK);
     EXPECT_EQ(count, 1) << "a ghost";
+  }
+}
+
+// Nobody is left in the group who could bury its last member.
+TEST(FixListProcessTest, BystanderIsToldOfNoGhostOfTheLastMember) {
+  const Client bystander;
+  const auto members_of = [&](const char* group) {
+    cpg_name name = Named(group);
+    cpg_address members[CPG_MEMBERS_MAX];
+    int count = -1;
+    EXPECT_EQ(cpg_membership_get(bystander.handle, &name, members, &count),
+              CS_OK);
+    return count;
+  };
+  const auto groups = [&] {
+    cpg_iteration_handle_t walk = 0;
+    EXPECT_EQ(cpg_iteration_initialize(bystander.handle,
+                                       CPG_ITERATION_NAME_ONLY, nullptr, &walk),
+              CS_OK);
+    cpg_iteration_description_t item{};
+    int count = 0;
+    while (cpg_iteration_next(walk, &item) == CS_OK) ++count;
+    EXPECT_EQ(cpg_iteration_finalize(walk), CS_OK);
+    return count;
+  };
+  EXPECT_EQ(groups(), 0);
+  for (const char* group : {"lonely", ""}) {
+    for (const bool asked_before : {false, true}) {
+      Gate joined;
+      Gate never;
+      ChildProcess child([&] {
+        Client peer;
+        peer.Enter(group);
+        joined.Signal();
+        never.Wait();
+        return 0;
+      });
+      joined.Wait();
+      if (asked_before) {
+        EXPECT_EQ(members_of(group), 1);
+      }
+      child.Kill();
+      EXPECT_EQ(child.Join(), 128 + SIGKILL);
+      if (asked_before) {
+        // The thread that watches it needs its moment.
+        while (members_of(group) != 0) std::this_thread::yield();
+      } else {
+        EXPECT_EQ(groups(), 0);
+        EXPECT_EQ(members_of(group), 0);
+      }
+    }
   }
 }
 
