@@ -128,6 +128,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);
+  attachment->looked_at_ = std::vector<std::atomic<std::uint32_t>>(
+      (*region)->geometry().lease_count);
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
   // Not to be had: those who wait look again by themselves.
@@ -242,6 +244,7 @@ Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
   const auto group = directory_->Find(name);
   if (!group) return group.failure();
   if (!*group) return {};
+  LookAtMembers(**group);
   // acquire <- ring.tail: what lies below is published
   const std::uint64_t tail =
       (*group)->header().tail.load(std::memory_order_acquire);
@@ -281,6 +284,7 @@ std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
 // --- repair ------------------------------------------------------------------
 
 Outcome Attachment::StartWatcher() {
+  const alloc::CancelShield shield;
   if (watcher_ != nullptr) return {};
   auto watcher = alloc::ProcessWatcher::Start(region_, &OnGone, this);
   if (!watcher) return watcher.failure();
@@ -290,6 +294,7 @@ Outcome Attachment::StartWatcher() {
 }
 
 void Attachment::Watch(LeaseId lease) {
+  const alloc::CancelShield shield;  // an event is being begun
   if (lease != region_->lease()) watcher_->Watch(lease);
 }
 
@@ -299,6 +304,7 @@ void Attachment::ReapIfGone(LeaseId lease) {
 }
 
 bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   // acquire <- lease.attach: who it is
   const LeaseWord word(
       region_->lease_word(lease_slot).load(std::memory_order_acquire));
@@ -312,7 +318,6 @@ bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
 }
 
 bool Attachment::ReapAllDead() {
-  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {

@@ -163,6 +163,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   bool IsMemberOf(const GroupView& group) const;
   template <typename Read>
   Outcome ReadMembersOf(const GroupName& name, Read&& read);
+  // Before telling who is in a group: buries its dead, and watches the living
+  // from now on. A system call only for processes not looked at before.
+  void LookAtMembers(const GroupView& group);
   Outcome StartWatcher();
   bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
@@ -180,6 +183,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
+  // By lease slot: the generation that LookAtMembers() has us watch.
+  std::vector<std::atomic<std::uint32_t>> looked_at_;
   std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
   std::uint16_t next_look_ = 0;  // lease slot, of ReapBeforeJoin()
