@@ -244,7 +244,6 @@ Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
   const auto group = directory_->Find(name);
   if (!group) return group.failure();
   if (!*group) return {};
-  LookAtMembers(**group);
   // acquire <- ring.tail: what lies below is published
   const std::uint64_t tail =
       (*group)->header().tail.load(std::memory_order_acquire);

@@ -100,6 +100,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
       const GroupName& name, Doorbell* bell,
       Membership membership = Membership::kOnePerProcess);
 
+  // Buries the dead of a group, and watches its living from now on: what a
+  // process that is no member does before it asks who is. A system call only
+  // for processes not looked at before.
+  void LookAtMembersOf(const GroupName& name);
   // Members of a group now, sorted by (node, pid); empty if there is no such
   // group. A snapshot: stale when you get it.
   Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
@@ -163,9 +167,6 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   bool IsMemberOf(const GroupView& group) const;
   template <typename Read>
   Outcome ReadMembersOf(const GroupName& name, Read&& read);
-  // Before telling who is in a group: buries its dead, and watches the living
-  // from now on. A system call only for processes not looked at before.
-  void LookAtMembers(const GroupView& group);
   Outcome StartWatcher();
   bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
@@ -183,7 +184,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
-  // By lease slot: the generation that LookAtMembers() has us watch.
+  // By lease slot: the generation that LookAtMembersOf() has us watch.
   std::vector<std::atomic<std::uint32_t>> looked_at_;
   std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
