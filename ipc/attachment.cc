@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "allocator/fork_guard.h"
+#include "allocator/parse_bytes.h"
 #include "allocator/unit_word.h"
 #include "ipc/member.h"
 #include "ipc/member_table.h"
@@ -97,6 +98,7 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   for (const auto& weak : registry.attachments) {
     if (auto existing = weak.lock();
         existing != nullptr && existing->region_ == *region) {
+      if (options.retain_bytes) existing->SetRetainBytes(*options.retain_bytes);
       return existing;
     }
   }
@@ -125,6 +127,7 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);
+  attachment->SetRetainBytes(options.retain_bytes.value_or(0));
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
   attachment->ReapAllDead();
@@ -145,6 +148,13 @@ Result<IpcOptions> IpcOptions::FromEnvironment() {
     const auto [rest, error] = std::from_chars(text, end, options.node_id);
     if (error != std::errc() || rest != end || options.node_id == 0) {
       return {Status::kInvalidParam, "ZCB_NODEID is no number above 0"};
+    }
+  }
+  if (const char* text = secure_getenv("ZCB_RETAIN_BYTES")) {
+    options.retain_bytes = alloc::ParseBytes(text);
+    if (!options.retain_bytes) {
+      return {Status::kInvalidParam,
+              "ZCB_RETAIN_BYTES: digits with an optional k, m or g"};
     }
   }
   return options;
@@ -330,7 +340,9 @@ Attachment::Stats Attachment::ReadStats() {
   Stats stats;
   directory_->ForEachGroup(
       [&](const GroupView& group) { stats.unreclaimed += ApproxUsed(group); });
-  stats.kept_messages = keeps_->KeptByThisProcess();
+  const KeepTable::Usage kept = keeps_->ReadUsage();
+  stats.kept_messages = kept.messages;
+  stats.kept_bytes = kept.bytes;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
     // acquire <- lease.attach: a figure for people

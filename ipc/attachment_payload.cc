@@ -82,20 +82,4 @@ std::uint64_t Attachment::UsablePayloadBytes(const void* payload) const {
          (live->is_aligned ? 0 : kHeaderBytes);
 }
 
-Outcome Attachment::Release(const void* payload) {
-  if (payload == nullptr) {
-    return {Status::kInvalidParam, "not a payload of this region"};
-  }
-  // In line, or else page-aligned: what this process keeps decides.
-  Outcome released{Status::kInvalidParam, "not a payload of this region"};
-  for (const std::uint64_t before : {kHeaderBytes, std::uint64_t{0}}) {
-    const auto ref =
-        allocator_->RefOf(static_cast<const std::byte*>(payload) - before);
-    if (!ref) continue;
-    released = keeps_->LetGo(allocator_.get(), *ref);
-    if (released.status() != Status::kInvalidParam) break;
-  }
-  return released;
-}
-
 }  // namespace zcb::ipc
