@@ -142,6 +142,17 @@ int Handle::ShareDescriptor() {
 
 // --- membership --------------------------------------------------------------
 
+bool Handle::AnyHolds(const ipc::Attachment& attachment,
+                      const ipc::GroupName& group) {
+  bool any = false;
+  auto& handles = ProcessState::Find()->handles();
+  handles.ForEachHandle([&](std::uint64_t id) {
+    const auto pin = handles.Find(id);
+    if (pin && pin->Holds(attachment, group)) any = true;
+  });
+  return any;
+}
+
 Outcome Handle::Join(const ipc::GroupName& group) {
   if (current_ != nullptr) {
     if (current_->leaving()) {
@@ -151,8 +162,14 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   }
   retired_.reserve(retired_.size() + 1);  // so that End() cannot fail
   auto joined = attachment_->Join(group, bell_.get());
-  if (!joined) return joined.failure();
+  if (!joined) {
+    if (joined.status() == Status::kExist && !AnyHolds(*attachment_, group)) {
+      return {Status::kTryAgain, "its handle is finalized, but still in use"};
+    }
+    return joined.failure();
+  }
   group_ = group;
+  SetHeld(group);
   current_ = std::move(*joined);
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
@@ -173,6 +190,19 @@ void Handle::End(ipc::Member* member) {
   // seq_cst <-> handle.pin: exchanged before DropRetired() counts the senders
   member_.store(nullptr, std::memory_order_seq_cst);
   retired_.push_back(std::move(current_));
+  SetHeld(std::nullopt);
+}
+
+void Handle::SetHeld(const std::optional<ipc::GroupName>& group) {
+  const std::lock_guard lock(held_mutex_);
+  held_ = group;
+}
+
+bool Handle::Holds(const ipc::Attachment& attachment,
+                   const ipc::GroupName& group) const {
+  if (closing() || &attachment != attachment_.get()) return false;
+  const std::lock_guard lock(held_mutex_);
+  return held_ == group;
 }
 
 void Handle::DropRetired() {

@@ -23,6 +23,8 @@
 
 namespace zcb::cpg {
 
+class DispatchCall;
+
 enum class Model : std::uint8_t { kV1, kZcb };
 
 // What the program gave to cpg_model_initialize().
@@ -95,6 +97,10 @@ class Handle {
     return closing_.load(std::memory_order_seq_cst);
   }
 
+  // True if it is open and a member of that group. Takes no other lock.
+  bool Holds(const ipc::Attachment& attachment,
+             const ipc::GroupName& group) const;
+
   // --- under the lock ------------------------------------------------------
   Outcome Join(const ipc::GroupName& group);
   Outcome Leave(const ipc::GroupName& group);
@@ -104,8 +110,9 @@ class Handle {
   bool TakeSpuriousRing();
 
   enum class Step { kNothing, kDone, kFailed };
-  // Runs the callback of the next event. kFailed: `*error` says why.
-  Step DispatchNext(cs_error_t* error);
+  // Runs the callback of the next event, for that call, which may be abandoned
+  // afterwards: then leave the handle alone. kFailed: `*error` says why.
+  Step DispatchNext(DispatchCall* call, cs_error_t* error);
   cs_error_t PullNext(cpg_zcb_message* message);
   // Ends what PullNext() handed out last.
   void EndPulled();
@@ -116,8 +123,11 @@ class Handle {
 
  private:
   friend class Lock;
-  class Delivery;
+  friend class DispatchCall;
 
+  static bool AnyHolds(const ipc::Attachment& attachment,
+                       const ipc::GroupName& group);
+  void SetHeld(const std::optional<ipc::GroupName>& group);
   bool HasEvent() const;
   // Announces sleep unless there is an event; true if it did: whoever waits
   // may wait, and will be rung.
@@ -131,9 +141,9 @@ class Handle {
   // Ends an event of `member`; if that was the own leave, the handle has left.
   void End(ipc::Member* member);
   void DropRetired();
-  void CallTotem();
-  Step DeliverView(CallbackFrame* frame);
-  Step DeliverMessage(CallbackFrame* frame);
+  void CallTotem(DispatchCall* call);
+  Step DeliverView(DispatchCall* call, CallbackFrame* frame);
+  Step DeliverMessage(DispatchCall* call, CallbackFrame* frame);
   CallbackFrame* FrameAt(std::size_t level);
 
   const Model model_;
@@ -158,6 +168,8 @@ class Handle {
   // Left, but senders or frames may still hold a pointer.
   std::vector<std::unique_ptr<ipc::Member>> retired_;
   ipc::GroupName group_;
+  mutable std::mutex held_mutex_;  // guards held_; the innermost lock
+  std::optional<ipc::GroupName> held_;
 
   bool descriptor_shared_ = false;
   std::uint32_t waiters_ = 0;

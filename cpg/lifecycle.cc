@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "allocator/cancel_shield.h"
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 
@@ -107,6 +108,7 @@ cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
   return Guarded([&] {
     if (handle == nullptr) return CS_ERR_INVALID_PARAM;
     *handle = 0;
+    const zcb::alloc::CancelShield shield;
     return InitializeModel(handle, model, model_data, context);
   });
 }

@@ -5,6 +5,7 @@
 #ifndef ZCB_IPC_ATTACHMENT_H_
 #define ZCB_IPC_ATTACHMENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -89,9 +90,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Joins: on success the join is in the group's order, and the first event of
   // the member is the view that contains it. `bell` must outlive the Member.
   //
-  // kExist        this process is a member of that group already
-  // kTryAgain     its earlier membership is not yet out of the group's ring,
-  //               or a slot race was lost too often
+  // kExist        this process is a member of that group already; a member
+  //               whose leave is in the order is none any more
+  // kTryAgain     the group's ring is full
   // kNoResources  no room for a group, a member or a thread
   // kNoMemory     the file system is full
   // kLibrary      damaged region
@@ -127,9 +128,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
     return keeps_->Borrow(payload);
   }
   // Lets one keep go. kInvalidParam: as above.
-  Outcome Release(const void* payload) {
-    return keeps_->LetGo(allocator_.get(), payload);
-  }
+  Outcome Release(const void* payload);
   // IpcOptions::retain_bytes, from now on; 0: no limit.
   void SetRetainBytes(std::uint64_t bytes) { keeps_->SetByteLimit(bytes); }
   std::uint64_t RetainBytes() const { return keeps_->ByteLimit(); }
@@ -159,8 +158,15 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   GroupDirectory& directory() { return *directory_; }
   KeepTable& keeps() { return *keeps_; }
   BellRinger& ringer() { return *ringer_; }
-  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep.
+  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
+  // and senders that wait for room.
   std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
+  // Rings the senders that wait for room in a group, if it has some, or for
+  // memory in any group, if some has come back.
+  void RingForRoom(const GroupView& group, bool memory_came_back);
+  void RingForMemory();
+  // Senders of this process are going to wait for memory.
+  void RaiseMemoryWait();
   // Looks for the dead among those that hold a group's ring back.
   bool ReapLaggards(const GroupView& group);
   // Watches a member's process from now on.
@@ -168,8 +174,12 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
 
  private:
   Attachment() = default;
+  bool IsMemberOf(const GroupView& group) const;
   Outcome StartWatcher();
   bool ReapAllDead();  // true if somebody was dead
+  std::atomic<std::uint64_t>& MemoryWait() const;
+  // Senders of this process wait for memory, maybe: a free of ours may be it.
+  std::atomic<bool> memory_waited_for_{false};
 
   // Destroyed from the bottom up: the watcher first, the region last.
   std::shared_ptr<alloc::Region> region_;

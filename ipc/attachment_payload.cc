@@ -68,7 +68,12 @@ Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
 Outcome Attachment::FreePayload(const void* payload) {
   const auto live = FindLivePayload(payload);
   if (!live) return live.failure();
-  return allocator_->Free(live->buffer);
+  const Outcome freed = allocator_->Free(live->buffer);
+  // relaxed: a hint
+  if (freed && memory_waited_for_.load(std::memory_order_relaxed)) {
+    RingForMemory();
+  }
+  return freed;
 }
 
 std::uint64_t Attachment::LargestPayloadBytes() const {
@@ -80,6 +85,12 @@ std::uint64_t Attachment::UsablePayloadBytes(const void* payload) const {
   if (!live) return 0;
   return allocator_->UsableBytes(live->buffer) -
          (live->is_aligned ? 0 : kHeaderBytes);
+}
+
+Outcome Attachment::Release(const void* payload) {
+  const Outcome released = keeps_->LetGo(allocator_.get(), payload);
+  if (released) RingForMemory();
+  return released;
 }
 
 }  // namespace zcb::ipc

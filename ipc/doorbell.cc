@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "allocator/cancel_shield.h"
+
 namespace zcb::ipc {
 namespace {
 
@@ -69,6 +71,7 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
 }
 
 Doorbell::~Doorbell() {
+  const alloc::CancelShield shield;
   if (descriptor_ >= 0) close(descriptor_);
   if (region_ != nullptr && region_->IsOurs()) {
     unlinkat(region_->directory_fd(), PathOf(*region_, name_).data(), 0);
@@ -76,6 +79,7 @@ Doorbell::~Doorbell() {
 }
 
 bool Doorbell::Drain() {
+  const alloc::CancelShield shield;
   std::array<char, 256> sink;
   bool any = false;
   for (;;) {
@@ -104,6 +108,7 @@ int OpenRemoteBell(const alloc::Region& region, const BellName& name) {
 }
 
 void RingDescriptor(int descriptor) {
+  const alloc::CancelShield shield;  // also where destructors ring
   const char byte = 1;
   while (write(descriptor, &byte, 1) < 0 && errno == EINTR) {
   }

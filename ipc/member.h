@@ -2,9 +2,12 @@
 #ifndef ZCB_IPC_MEMBER_H_
 #define ZCB_IPC_MEMBER_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 
 #include "allocator/buffer_ref.h"
@@ -105,14 +108,43 @@ class Member {
   bool left() const { return left_.load(std::memory_order_relaxed); }
 
   // --- sleep -----------------------------------------------------------------
-  // Announces that this member sleeps: the next publisher rings its doorbell.
-  // True if something can be dispatched already (then nobody may ring: do not
-  // wait, or ring yourself).
-  bool AnnounceSleep();
-  // Ends it. True if the doorbell was (or may have been) rung: drain it.
+  // Announces that this member sleeps: the next publisher rings its doorbell,
+  // or (kFutex) ParkWord(). True if something can be dispatched already (then
+  // nobody may ring: do not wait, or ring yourself).
+  enum class Bell : std::uint8_t { kDoorbell, kFutex };
+  bool AnnounceSleep(Bell bell = Bell::kDoorbell);
+  // Ends it. True if the bell was (or may have been) rung: drain a doorbell.
   bool AnnounceAwake();
+  // What to read before AnnounceSleep(kFutex), and to wait on while unchanged.
+  // It is there as long as the region is mapped.
+  std::atomic<std::uint32_t>* ParkWord() const { return &entry().bell; }
   // Rings the own bell, as if somebody had published.
   void RingSelf();
+
+  // --- room ------------------------------------------------------------------
+  // Any thread; the mutex behind it is private to the process. To wait:
+  //   seen = RoomWord()->load(); AnnounceRoomWait(for);
+  //   if (!HasRoom()) FutexWait(RoomWord(), seen, ...); EndRoomWait(for);
+  //
+  // What is waited for: a place in the ring, or memory anywhere in the region.
+  enum class RoomKind : std::uint8_t { kRing, kMemory };
+  // Reclaims, and looks. A snapshot: another sender may be faster.
+  bool HasRoom();
+  // Says that senders of this member wait, until EndRoomWait(). Whoever makes
+  // room from now on changes RoomWord() and rings the room bell. False: who
+  // reads is not sure to see it (no membarrier(2)): look again now and then.
+  bool AnnounceRoomWait(RoomKind kind);
+  void EndRoomWait(RoomKind kind);
+  std::atomic<std::uint32_t>* RoomWord() const { return &entry().room_bell; }
+  // A doorbell to ring besides; it must outlive the member. While armed, the
+  // announcement stands without any thread that waits.
+  void SetRoomBell(const Doorbell& bell);
+  bool ArmRoomBell(RoomKind kind);
+  void DisarmRoomBell();
+  // Whether the ring waits for this very member to read.
+  bool HoldsRingBack() const;
+  // No longer a member, as far as anybody else is concerned.
+  bool IsOut() const { return !EntryIs(EntryWord::Phase::kMember); }
 
   // --- facts -----------------------------------------------------------------
   MemberAddress address() const { return address_; }
@@ -156,6 +188,13 @@ class Member {
   std::atomic<std::uint64_t> bytes_since_reclaim_{0};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
+  // waiting for room
+  bool Announce();         // under room_mutex_
+  void EndIfNobodyWaits();  // likewise
+  std::mutex room_mutex_;   // guards what follows
+  std::uint64_t room_epoch_ = 0;
+  std::array<std::uint32_t, 2> room_waiters_{};  // by RoomKind
+  std::optional<RoomKind> room_bell_armed_;
 };
 
 }  // namespace zcb::ipc
