@@ -16,6 +16,7 @@
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
+#include "cpg/open_messages.h"
 #include "ipc/attachment.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
@@ -89,6 +90,12 @@ class Handle {
     return member_.load(std::memory_order_seq_cst);
   }
 
+  // Keeps a message that is open on this handle. kInvalidParam: there is no
+  // such message; else as Attachment::Keep().
+  Outcome Retain(const void* payload) const;
+  // The length of an open message in bytes; nullopt: there is no such message.
+  std::optional<std::uint64_t> OpenLength(const void* payload) const;
+
   // Ends the handle: wakes every waiter. The caller holds the closing pin.
   void BeginClose();
   bool closing() const {
@@ -116,7 +123,8 @@ class Handle {
   cs_error_t PullNext(cpg_zcb_message* message);
   // Ends what PullNext() handed out last.
   void EndPulled();
-  Outcome Retain(const void* payload);
+  // What is known of an open message; nullopt: there is no such message.
+  std::optional<cpg_zcb_message> DescribeOpen(const void* payload) const;
   // Waits until there may be an event, giving up the lock meanwhile (not if
   // it is held by a callback further out). False: the handle is closing.
   bool WaitForEvent();
@@ -161,6 +169,9 @@ class Handle {
   std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
   HandleOptions options_;
+  // Place 0 is for what was pulled, `level + 1` for a callback's message.
+  static constexpr std::size_t kPulledPlace = 0;
+  OpenMessages open_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;

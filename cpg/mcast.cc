@@ -5,13 +5,10 @@
 
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
+#include "cpg/send_copy.h"
 
 namespace zcb::cpg {
-namespace {
 
-using Sender = HandleTable<Handle>::Pin;
-
-// Copies pieces into a fresh buffer and sends it.
 cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
                     std::size_t piece_count) {
   std::uint64_t length_bytes = 0;
@@ -38,7 +35,6 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   return ToCsError(sent);
 }
 
-}  // namespace
 }  // namespace zcb::cpg
 
 using zcb::cpg::FindHandle;
