@@ -126,6 +126,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->allocator_ = std::move(*allocator);
   attachment->directory_ =
       std::make_unique<GroupDirectory>(region->get(), *geometry);
+  attachment->aligned_pages_ =
+      std::make_unique<AlignedPages>((*region)->geometry().region_bytes);
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);

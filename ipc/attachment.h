@@ -17,6 +17,7 @@
 #include "allocator/process_watcher.h"
 #include "allocator/region.h"
 #include "allocator/status.h"
+#include "ipc/aligned_pages.h"
 #include "ipc/begun_message.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/doorbell.h"
@@ -187,6 +188,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::uint32_t node_id_ = 1;
   std::unique_ptr<alloc::Allocator> allocator_;
   std::unique_ptr<GroupDirectory> directory_;
+  std::unique_ptr<AlignedPages> aligned_pages_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
   std::mutex join_mutex_;  // guards joins, next_bell_ and starting the watcher
