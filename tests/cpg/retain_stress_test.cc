@@ -145,6 +145,7 @@ TEST(RetainStressTest, KeepsAgainForwardsAndReleasesOfManyThreadsAddUp) {
   for (int i = 0; i < kRounds; ++i) {
     EXPECT_EQ(cpg_zcb_release(SendAndKeep(other, "another")), CS_OK);
   }
+  EXPECT_EQ(other.Dispatch(), CS_OK);  // ends what was pulled last
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(InfoOf(client).kept_messages, 1U);
   EXPECT_EQ(cpg_zcb_release(kept), CS_OK);
