@@ -106,7 +106,12 @@ TEST(DescribeTest, OnlyAnOpenMessageIsDescribed) {
     ASSERT_EQ(client.Send("x"), CS_OK);
     ASSERT_EQ(client.Dispatch(), CS_OK);
     ASSERT_EQ(client.messages.size(), 1U);
-    EXPECT_EQ(describe(client.messages[0].address), CS_ERR_INVALID_PARAM);
+    const void* const past = client.messages[0].address;
+    EXPECT_EQ(describe(past), CS_ERR_INVALID_PARAM);
+    client.on_change = [&] { EXPECT_EQ(describe(past), CS_ERR_INVALID_PARAM); };
+    ASSERT_EQ(client.Leave("open"), CS_OK);
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    ASSERT_EQ(client.changes.size(), 2U);
     ASSERT_EQ(cpg_finalize(client.handle), CS_OK);
     EXPECT_EQ(describe(client.messages[0].address), CS_ERR_BAD_HANDLE);
   }

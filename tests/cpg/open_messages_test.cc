@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <latch>
 #include <thread>
 #include <vector>
 
@@ -67,12 +68,14 @@ TEST(OpenMessagesTest, PlacesBeyondTheFirstChunkAreMadeOnce) {
 }
 
 TEST(OpenMessagesTest, ReadersFindOneOpeningWholeOrNothing) {
-  constexpr std::uint32_t kOpenings = 100'000;
+  constexpr std::uint32_t kOpenings = 2'000'000;
   OpenMessages open;
   std::atomic<bool> done{false};
+  std::latch started(3);
   std::vector<std::thread> readers;
   for (int i = 0; i < 2; ++i) {
     readers.emplace_back([&] {
+      started.arrive_and_wait();
       std::uint64_t last = 0;
       while (!done) {
         const auto found = open.Find(&memory[1]);
@@ -84,12 +87,13 @@ TEST(OpenMessagesTest, ReadersFindOneOpeningWholeOrNothing) {
       }
     });
   }
+  started.arrive_and_wait();
   // The same place and address again and again, and places that are new.
   for (std::uint32_t number = 1; number <= kOpenings; ++number) {
     open.Open(0, Numbered(number, 1));
-    if (number % 1000 == 0) {
-      open.Reserve(number / 1000);
-      open.Open(number / 1000, Numbered(number, 2));
+    if (number % 20'000 == 0) {
+      open.Reserve(number / 20'000);
+      open.Open(number / 20'000, Numbered(number, 2));
     }
     open.Close(0);
   }

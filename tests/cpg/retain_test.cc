@@ -89,6 +89,10 @@ TEST(RetainThreadTest, AThreadKeepsThePulledMessageUntilTheNextOne) {
   cpg_zcb_message second{};
   ASSERT_EQ(cpg_zcb_next(client.handle, &second), CS_OK);
   EXPECT_EQ(InAnotherThread(keep), CS_ERR_INVALID_PARAM);
+  cpg_zcb_message none{};
+  ASSERT_EQ(cpg_zcb_next(client.handle, &none), CS_ERR_TRY_AGAIN);
+  EXPECT_EQ(cpg_zcb_retain(client.handle, second.data), CS_ERR_INVALID_PARAM)
+      << "ended by the call, though nothing came in its place";
 }
 
 TEST(RetainThreadTest, WhatIsOpenOnOneHandleIsNotOpenOnAnother) {
