@@ -4,6 +4,7 @@
 
 #include <corosync/cpg.h>
 #include <corosync/cpg_zcb.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstddef>
@@ -17,7 +18,9 @@
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
 #include "cpg/open_messages.h"
+#include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
+#include "ipc/deadline.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
 #include "ipc/member.h"
@@ -47,7 +50,7 @@ struct Callbacks {
 // member is awake and nobody rings.
 class Handle {
  public:
-  Handle(Model model, const Callbacks& callbacks, void* context,
+  Handle(Model model, const Callbacks& callbacks,
          const HandleOptionValues& options,
          std::shared_ptr<ipc::Attachment> attachment,
          std::unique_ptr<ipc::Doorbell> bell);
@@ -75,12 +78,10 @@ class Handle {
   ipc::Attachment& attachment() const { return *attachment_; }
   HandleOptions& options() { return options_; }
   const HandleOptions& options() const { return options_; }
-  // relaxed, all three: values that carry nothing with them
-  void* context() const { return context_.load(std::memory_order_relaxed); }
-  void set_context(void* context) {
-    context_.store(context, std::memory_order_relaxed);
-  }
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // True: a dispatch that does not wait finds nothing and does nothing. Loads
+  // alone; false says nothing.
+  bool IsQuiet() const { return quiet_.Holds(); }
 
   // The member through which to send now; nullptr: not joined. Only under a
   // pin of kind kSender, and only as long.
@@ -126,8 +127,24 @@ class Handle {
   // What is known of an open message; nullopt: there is no such message.
   std::optional<cpg_zcb_message> DescribeOpen(const void* payload) const;
   // Waits until there may be an event, giving up the lock meanwhile (not if
-  // it is held by a callback further out). False: the handle is closing.
-  bool WaitForEvent();
+  // it is held by a callback further out), in the way that the options say.
+  enum class Waited : std::uint8_t { kLookAgain, kClosing, kTimeout };
+  Waited WaitForEvent(ipc::Deadline deadline);
+
+  // --- room for sends: see handle_room.cc ------------------------------------
+  // Under the lock: the descriptor of cpg_zcb_send_fd_get().
+  Result<int> ShareSendDescriptor();
+  // Any thread, under a sender's pin: a send through `member` was refused.
+  void OnRefused(ipc::Member* member, ipc::Member::RoomKind kind);
+  // Any thread, under a sender's pin: waits until a send may be tried. CS_OK,
+  // CS_ERR_TIMEOUT, CS_ERR_BUSY, CS_ERR_NOT_EXIST, CS_ERR_LIBRARY,
+  // CS_ERR_TOO_BIG, CS_ERR_BAD_HANDLE.
+  cs_error_t WaitForRoom(std::uint64_t length_bytes, ipc::Deadline deadline);
+  // Whoever dispatches or pulls says so: who waits for room must know whether
+  // it would wait for itself. relaxed: compared with the own thread alone
+  void NoteReader() {
+    reader_.store(pthread_self(), std::memory_order_relaxed);
+  }
 
  private:
   friend class Lock;
@@ -137,12 +154,22 @@ class Handle {
                        const ipc::GroupName& group);
   void SetHeld(const std::optional<ipc::GroupName>& group);
   bool HasEvent() const;
+  // Says so if there is nothing to dispatch and the bell is nobody's business.
+  void SayIfQuiet();
   // Announces sleep unless there is an event; true if it did: whoever waits
   // may wait, and will be rung.
   bool PrepareSleep();
   void WakeUp();
   void BeforeUnlock();
   void Ring();
+  // The bell for whoever waits now: what they hear already, or what is best.
+  ipc::Member::Bell ChooseBell();
+  // Looks without sleeping, until the deadline.
+  Waited Spin(ipc::Deadline deadline);
+  class Waiter;
+  class RoomWaiter;
+  // Wakes whoever waits for room, and the program that polls for it.
+  void EndRoomWaits();
 
   // Begins the next event (or takes up the one that failed); kNothing if none.
   Result<ipc::Event> Begin();
@@ -164,14 +191,24 @@ class Handle {
   // word      written by        read by        edge it carries
   // member_   Join, End (lock)  senders        handle.join (member -> pointer)
   // closing_  BeginClose        waiters        handle.close (with the bell)
+  // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
+  // send_bell_shared_  ShareSendDescriptor  senders  handle.send_bell
+  // contenders_        Lock                 Spin     (a count)
+  // reader_            NoteReader           WaitForRoom (a value)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
-  std::atomic<void*> context_;
+  // The words that threads wait on, in the region; changed, they wake.
+  std::atomic<std::atomic<std::uint32_t>*> parked_on_{nullptr};
+  std::atomic<std::atomic<std::uint32_t>*> room_parked_on_{nullptr};
+  std::atomic<ipc::Doorbell*> send_bell_shared_{nullptr};
+  std::atomic<std::uint32_t> contenders_{0};
+  std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
   HandleOptions options_;
   // Place 0 is for what was pulled, `level + 1` for a callback's message.
   static constexpr std::size_t kPulledPlace = 0;
   OpenMessages open_;
+  QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;
@@ -183,7 +220,10 @@ class Handle {
   std::optional<ipc::GroupName> held_;
 
   bool descriptor_shared_ = false;
+  std::unique_ptr<ipc::Doorbell> send_bell_;  // once it was asked for
   std::uint32_t waiters_ = 0;
+  ipc::Member::Bell waiters_hear_ = ipc::Member::Bell::kDoorbell;
+  ipc::Member::Bell asleep_on_ = ipc::Member::Bell::kDoorbell;
   bool asleep_ = false;     // announced
   bool rung_ = false;       // there may be a byte in the bell
   bool rang_self_ = false;  // there is: we wrote it, and drained none since

@@ -8,7 +8,7 @@
 
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
-#include "cpg/send_copy.h"
+#include "cpg/send.h"
 
 namespace zcb::cpg {
 namespace {

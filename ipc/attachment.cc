@@ -1,5 +1,6 @@
 #include "ipc/attachment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -232,7 +233,7 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   }
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
-  ReapAllDead();
+  ReapBeforeJoin(*group);
   std::unique_ptr<Member> member(new Member(shared_from_this(), *group, bell));
   const Outcome joined = member->JoinRing();
   if (!joined) return joined.failure();
@@ -289,24 +290,48 @@ void Attachment::ReapIfGone(LeaseId lease) {
   if (region_->MarkDeadIfGone(lease)) Reap(this, lease);
 }
 
+bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
+  // acquire <- lease.attach: who it is
+  const LeaseWord word(
+      region_->lease_word(lease_slot).load(std::memory_order_acquire));
+  const LeaseId lease{lease_slot, word.generation()};
+  const bool has_gone =
+      word.phase() == LeaseWord::Phase::kDead ||
+      (word.phase() == LeaseWord::Phase::kAlive && lease != region_->lease() &&
+       region_->MarkDeadIfGone(lease));
+  if (has_gone) Reap(this, lease);
+  return has_gone;
+}
+
 bool Attachment::ReapAllDead() {
   const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
-    // acquire <- lease.attach: who it is
-    const LeaseWord word(
-        region_->lease_word(slot).load(std::memory_order_acquire));
-    const LeaseId lease{slot, word.generation()};
-    const bool has_gone =
-        word.phase() == LeaseWord::Phase::kDead ||
-        (word.phase() == LeaseWord::Phase::kAlive &&
-         lease != region_->lease() && region_->MarkDeadIfGone(lease));
-    if (!has_gone) continue;
-    Reap(this, lease);
-    reaped = true;
+    if (ReapIfDead(slot)) reaped = true;
   }
   return reaped;
+}
+
+// Whoever is in the group and dead, so that the joiner's first view holds none
+// of them; and some of the others, in turn: those that nobody watches, since
+// they were alone or in no group. A look is a system call that goes through the
+// locks of every process attached, so looking at all of them would make a join
+// in a region of many processes as slow as the square of their number. Under
+// memory pressure, and when a process attaches, everybody is looked at.
+void Attachment::ReapBeforeJoin(const GroupView& group) {
+  constexpr std::uint16_t kLooks = 16;
+  const std::uint16_t high = region_->LeaseHighWater();
+  const std::uint32_t entries = group.EntryHigh();
+  for (std::uint32_t i = 0; i < entries; ++i) {
+    // acquire <- member.claim: whose process it is
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    if (word.gates() && word.lease().slot < high) ReapIfDead(word.lease().slot);
+  }
+  for (std::uint16_t i = 0; i < std::min(kLooks, high); ++i) {
+    next_look_ = next_look_ + 1 < high ? next_look_ + 1 : 0;
+    ReapIfDead(next_look_);
+  }
 }
 
 bool Attachment::ReapLaggards(const GroupView& group) {

@@ -177,7 +177,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   Attachment() = default;
   bool IsMemberOf(const GroupView& group) const;
   Outcome StartWatcher();
-  bool ReapAllDead();  // true if somebody was dead
+  bool ReapAllDead();                         // true if somebody was dead
+  bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
+  // What a join can do for the region at a bounded price: see the definition.
+  void ReapBeforeJoin(const GroupView& group);
   std::atomic<std::uint64_t>& MemoryWait() const;
   // Senders of this process wait for memory, maybe: a free of ours may be it.
   std::atomic<bool> memory_waited_for_{false};
@@ -191,8 +194,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<AlignedPages> aligned_pages_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
-  std::mutex join_mutex_;  // guards joins, next_bell_ and starting the watcher
+  std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
+  std::uint16_t next_look_ = 0;  // lease slot, of ReapBeforeJoin()
   std::unique_ptr<alloc::ProcessWatcher> watcher_;
 };
 

@@ -148,12 +148,12 @@ Member::~Member() {
 bool Member::AnnounceSleep(Bell bell) {
   ++sleep_epoch_;
   // seq_cst <-> bell.sleep: said before we look once more
-  entry().sleep.store(SleepWord::Of(sleep_epoch_,
-                                    bell == Bell::kFutex
-                                        ? SleepWord::State::kParked
-                                        : SleepWord::State::kSleeping)
-                          .raw(),
-                      std::memory_order_seq_cst);
+  entry().sleep.store(
+      SleepWord::Of(sleep_epoch_, bell == Bell::kFutex
+                                      ? SleepWord::State::kParked
+                                      : SleepWord::State::kSleeping)
+          .raw(),
+      std::memory_order_seq_cst);
   RaiseMaybe(&group_.header().sleep);
   return HasNext();
 }
@@ -177,6 +177,15 @@ bool Member::HasNext() const {
   SlotWord slot;
   // Damage counts as something: Next() will say so.
   return ReadSlot(group_, position_, &slot) != RingAnswer::kFull;
+}
+
+std::optional<EmptyPlace> Member::EmptyNext() const {
+  if (left() || own_leave_begun_) return std::nullopt;
+  const std::atomic<std::uint64_t>& slot = group_.slot(position_);
+  // relaxed: read for its value, which is looked for again later
+  const SlotWord word(slot.load(std::memory_order_relaxed));
+  if (word.lap() != LapBefore(group_, position_)) return std::nullopt;
+  return EmptyPlace{&slot, word.raw()};
 }
 
 std::uint32_t Member::RingFillPercent() const {

@@ -52,6 +52,12 @@ struct SendOptions {
   bool stamp_time = false;
 };
 
+// A slot that the next event will fill, and what is in it until then.
+struct EmptyPlace {
+  const std::atomic<std::uint64_t>* slot = nullptr;
+  std::uint64_t raw = 0;
+};
+
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
 // the sleep calls from one thread at a time (cpg/ holds a handle's lock).
 // Everything is lock-free across processes: no call waits for another process.
@@ -96,6 +102,9 @@ class Member {
 
   // True if Next() would find something. Wait-free, no system call.
   bool HasNext() const;
+  // Where Next() will find something; nullopt: it would now, or never again.
+  // The slot stays mapped as long as the attachment.
+  std::optional<EmptyPlace> EmptyNext() const;
 
   // The membership after the last begun view event, sorted by (node, pid).
   const View& view() const { return view_; }
@@ -189,7 +198,7 @@ class Member {
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
   // waiting for room
-  bool Announce();         // under room_mutex_
+  bool Announce();          // under room_mutex_
   void EndIfNobodyWaits();  // likewise
   std::mutex room_mutex_;   // guards what follows
   std::uint64_t room_epoch_ = 0;

@@ -1,4 +1,7 @@
 // Keeping by what another thread has read of an open message.
+#include "allocator/buffer_ref.h"
+#include "ipc/begun_message.h"
+#include "ipc/keep_record.h"
 #include "tests/ipc/member_fixture.h"
 
 namespace zcb::ipc {

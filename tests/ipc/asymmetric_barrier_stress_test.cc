@@ -1,0 +1,102 @@
+// The promise of asymmetric_barrier.h, as a litmus test: of two that each store
+// and then look at what the other stores, at least one sees it.
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "ipc/asymmetric_barrier.h"
+#include "tests/support/child_process.h"
+
+namespace zcb::ipc::testing {
+namespace {
+
+using zcb::testing::ChildProcess;
+
+// One side counts `data` up as fast as it can, and after each store notes which
+// `flag` it saw. The other one counts `flag` up, step by step.
+struct Arena {
+  alignas(64) std::atomic<std::uint32_t> data;
+  alignas(64) std::atomic<std::uint32_t> flag;
+  std::atomic<bool> stopped;
+  // The latest steps of the data side: {data, the flag it saw after it}.
+  static constexpr std::uint32_t kNotes = 1U << 16;
+  alignas(64) std::atomic<std::uint64_t> notes[kNotes];
+};
+
+// The side of the data path.
+void RunLight(Arena* arena) {
+  for (std::uint32_t step = 1; !arena->stopped.load(std::memory_order_relaxed);
+       ++step) {
+    // release: the notes of the steps before are there
+    arena->data.store(step, std::memory_order_release);
+    LightBarrier();
+    const std::uint64_t saw = arena->flag.load(std::memory_order_relaxed);
+    arena->notes[step % Arena::kNotes].store(std::uint64_t{step} << 32 | saw,
+                                             std::memory_order_relaxed);
+  }
+}
+
+struct Verdict {
+  std::uint32_t judged = 0;
+  std::uint32_t missed = 0;  // neither saw the other's store
+};
+
+// The other side. It has said `turn` and saw the data of one step: then the
+// next step, which it did not see, has seen what it said.
+Verdict RunHeavy(Arena* arena) {
+  constexpr std::uint32_t kTurns = 300;
+  Verdict verdict;
+  while (arena->data.load(std::memory_order_relaxed) == 0) {
+    std::this_thread::yield();
+  }
+  for (std::uint32_t turn = 1; turn <= kTurns; ++turn) {
+    arena->flag.store(turn, std::memory_order_seq_cst);
+    if (!HeavyBarrier()) break;
+    const std::uint32_t step = arena->data.load(std::memory_order_relaxed) + 1;
+    while (arena->data.load(std::memory_order_acquire) <= step) {
+      std::this_thread::yield();
+    }
+    const std::uint64_t note =
+        arena->notes[step % Arena::kNotes].load(std::memory_order_relaxed);
+    if (note >> 32 != step) continue;  // it has gone round meanwhile
+    ++verdict.judged;
+    if (static_cast<std::uint32_t>(note) < turn) ++verdict.missed;
+  }
+  arena->stopped.store(true, std::memory_order_relaxed);
+  return verdict;
+}
+
+void ExpectNoneMissed(const Verdict& verdict) {
+  EXPECT_GT(verdict.judged, 0U);
+  EXPECT_EQ(verdict.missed, 0U) << "of " << verdict.judged;
+}
+
+TEST(AsymmetricBarrierTest, OfTwoThreadsOneAlwaysSeesTheOther) {
+  ASSERT_TRUE(EnableHeavyBarriers());
+  const auto arena = std::make_unique<Arena>();
+  std::thread light([&] { RunLight(arena.get()); });
+  ExpectNoneMissed(RunHeavy(arena.get()));
+  light.join();
+}
+
+TEST(AsymmetricBarrierTest, OfTwoProcessesOneAlwaysSeesTheOther) {
+  void* const memory = mmap(nullptr, sizeof(Arena), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const arena = new (memory) Arena{};
+  ChildProcess child([arena] {
+    if (!EnableHeavyBarriers()) return 1;
+    RunLight(arena);
+    return 0;
+  });
+  ExpectNoneMissed(RunHeavy(arena));
+  EXPECT_EQ(child.Join(), 0);
+  munmap(memory, sizeof(Arena));
+}
+
+}  // namespace
+}  // namespace zcb::ipc::testing
