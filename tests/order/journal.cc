@@ -67,6 +67,11 @@ Entry Journal::Begin(std::uint32_t group, Address who) {
   return {this, &shared, number, group};
 }
 
+std::uint32_t Journal::GroupOf(std::uint32_t membership) const {
+  // relaxed: written before the message that told us of it was sent
+  return memberships_[membership].group.load(kRelaxed);
+}
+
 void Journal::Complain(std::string_view what) {
   const std::uint32_t place = header_->complaints.fetch_add(1, kRelaxed);
   if (place >= kComplaints) return;

@@ -93,6 +93,9 @@ class Journal {
   // Before cpg_join is called. Aborts when there is no room.
   Entry Begin(std::uint32_t group, Address who);
 
+  // Of a membership that somebody's Begin() returned.
+  std::uint32_t GroupOf(std::uint32_t membership) const;
+
   // Something that has nothing to do with order went wrong; any process.
   void Complain(std::string_view what);
 
