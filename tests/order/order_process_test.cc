@@ -16,7 +16,7 @@ class OrderTest : public ::testing::TestWithParam<std::uint64_t> {};
 TEST_P(OrderTest, EveryMemberSeesWhatClosedProcessGroupsPromise) {
   // Before it begins: a run that hangs is known by it.
   std::cout << "seed " << GetParam() << std::endl;
-  const RunReport report = Run(GetParam());
+  const RunReport report = RunSeed(GetParam());
   std::cout << ToText(report);
   EXPECT_TRUE(report.IsGood())
       << "seed " << GetParam() << ": " << ToText(report);

@@ -194,7 +194,7 @@ class Coordinator {
 
 }  // namespace
 
-RunReport Run(std::uint64_t seed) { return Coordinator(seed).Run(); }
+RunReport RunSeed(std::uint64_t seed) { return Coordinator(seed).Run(); }
 
 std::string ToText(const RunReport& report) {
   const Verdict& verdict = report.verdict;

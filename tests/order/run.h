@@ -26,7 +26,7 @@ struct RunReport {
 
 // The caller has no thread but this one and no handle; it forks. `seed` repeats
 // every choice, though not who is faster.
-RunReport Run(std::uint64_t seed);
+RunReport RunSeed(std::uint64_t seed);
 
 // One line of figures; then one for each thing that was wrong.
 std::string ToText(const RunReport& report);

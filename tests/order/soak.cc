@@ -85,7 +85,7 @@ int main(int count, char** words) {
                   static_cast<unsigned long long>(seed));
     }
     std::fflush(stdout);
-    const zcb::order::RunReport report = zcb::order::Run(seed);
+    const zcb::order::RunReport report = zcb::order::RunSeed(seed);
     ++runs;
     if (!report.IsGood()) {
       std::printf("\nseed %llu: %sFAILED; again:%s --minutes 1 --seed %llu\n",
