@@ -183,6 +183,11 @@ void Entry::SendReturned(std::uint32_t lane, bool sent) {
   }
 }
 
+std::uint32_t Entry::SentOn(std::uint32_t lane) const {
+  // acquire <- journal.sent: their cpg_mcast_joined are over
+  return shared_->lanes[lane].sent.load(std::memory_order_acquire);
+}
+
 void Entry::Append(const Event& event) {
   if (event.kind != Event::Kind::kDrained) ++length_;
   std::vector<std::uint32_t> words;

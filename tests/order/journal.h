@@ -58,6 +58,7 @@ class Entry {
   // --- sends: the number of the next one; then whether it was CS_OK.
   std::uint32_t SendCalled(std::uint32_t lane);
   void SendReturned(std::uint32_t lane, bool sent);
+  std::uint32_t SentOn(std::uint32_t lane) const;
 
   // --- what was received
   void Append(const Event& event);

@@ -75,6 +75,8 @@ class Participant {
   // The same from the second thread, with its own dice and sightings, at any
   // time, also while the owner leaves or finalizes.
   Sent SendFromOutside(Dice* dice, Sightings* sightings);
+  // Its sends that returned CS_OK, since the handle joined.
+  std::uint32_t sent_from_outside() const { return entry_->SentOn(1); }
 
   // --- receiving
   // One event, if there is one; false if there was none.

@@ -120,7 +120,7 @@ class Coordinator {
     orders.threads = 1 + dice_.Below(3);
     orders.handles_per_thread = 1 + dice_.Below(3);
     orders.steps_per_thread = 200 + dice_.Below(800);
-    if (!dice_.OneIn(3)) orders.sends_from_outside = 200 + dice_.Below(2000);
+    if (!dice_.OneIn(3)) orders.sends_from_outside = 500 + dice_.Below(5000);
     constexpr Fate kFates[] = {Fate::kFinishes,    Fate::kFinishes,
                                Fate::kFinishes,    Fate::kVanishes,
                                Fate::kIsKilled,    Fate::kIsKilled,

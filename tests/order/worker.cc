@@ -40,6 +40,13 @@ class Process : public Participant::Listener {
     claims_[group].store(false, std::memory_order_release);
   }
 
+  // Where the thread that owns nothing is to send; nullptr: anywhere.
+  void AimAt(Participant* who) {
+    // relaxed: all of them outlive that thread
+    aim_.store(who, std::memory_order_relaxed);
+  }
+  Participant* aim() const { return aim_.load(std::memory_order_relaxed); }
+
   void CountStep() {
     if (orders_.fate == Fate::kVanishes && IsTime(&steps_)) _exit(0);
     if (orders_.fate == Fate::kIsKilled && IsTime(&steps_)) Announce();
@@ -65,6 +72,7 @@ class Process : public Participant::Listener {
   Journal* const journal_;
   const WorkerOrders orders_;
   std::array<std::atomic<bool>, kGroups> claims_{};
+  std::atomic<Participant*> aim_{nullptr};
   std::atomic<std::uint32_t> steps_{0};
   std::atomic<std::uint32_t> sends_{0};
   std::atomic<std::uint32_t> events_{0};
@@ -184,10 +192,26 @@ class Owner : public Participant::Listener {
     } else if (kind < 94) {
       who->ReleaseKept();
     } else if (kind < 97) {
-      if (who->may_send()) (void)who->Leave();
+      if (who->may_send()) LeaveUnderFire(who);
     } else if (kind < 98) {
       who->Finalize();
     }
+  }
+
+  // Leaves while the other thread sends on the same handle, if there is one:
+  // some of those messages then come after the leave in the order, and nobody
+  // may get them.
+  void LeaveUnderFire(Participant* who) {
+    if (process_->orders().sends_from_outside != 0) {
+      process_->AimAt(who);
+      const std::uint32_t before = who->sent_from_outside();
+      // Bounded: it may have sent all that it may send.
+      for (int i = 0; i < 200 && who->sent_from_outside() == before; ++i) {
+        sched_yield();
+      }
+    }
+    (void)who->Leave();
+    if (process_->aim() == who) process_->AimAt(nullptr);
   }
 
   void ReadEverything() {
@@ -256,7 +280,9 @@ void SendFromOutside(Process* process,
     // relaxed: they end, sooner or later
     if (owners_at_work.load(std::memory_order_relaxed) == 0) return;
     Owner& owner = *owners[dice.Below(orders.threads)];
-    Participant& who = *owner.At(dice.Below(orders.handles_per_thread));
+    Participant* const anyone = owner.At(dice.Below(orders.handles_per_thread));
+    Participant* const wanted = process->aim();
+    Participant& who = wanted != nullptr ? *wanted : *anyone;
     for (std::uint32_t n = 1 + dice.Below(16); n > 0; --n) {
       if (who.SendFromOutside(&dice, &sightings) != Participant::Sent::kYes) {
         sched_yield();
