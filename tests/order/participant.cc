@@ -14,6 +14,8 @@
 namespace zcb::order {
 namespace {
 
+constexpr int kFailed = 4;  // an exit code
+
 // Mostly short, some of several lines, few of many pages.
 std::size_t RollLength(Dice* dice) {
   const std::uint32_t kind = dice->Below(256);
@@ -58,9 +60,10 @@ Participant::~Participant() {
   ReleaseKept();  // kept messages outlive their handle
 }
 
-void Participant::Complain(const char* call, cs_error_t error) const {
+void Participant::Fail(const char* call, cs_error_t error) const {
   journal_->Complain("process " + std::to_string(self_.pid) + ": " + call +
                      " returned " + std::to_string(error));
+  _exit(kFailed);
 }
 
 // --- membership --------------------------------------------------------------
@@ -82,7 +85,7 @@ bool Participant::Join(std::uint32_t group) {
   entry_.reset();
   // The process's last membership in it may not be over.
   if (error != CS_ERR_EXIST && error != CS_ERR_TRY_AGAIN) {
-    Complain("cpg_join", error);
+    Fail("cpg_join", error);
   }
   return false;
 }
@@ -93,14 +96,14 @@ bool Participant::Leave() {
   const cs_error_t error = cpg_leave(handle_, &name);
   entry_->LeaveReturned(error == CS_OK);
   leaving_ = error == CS_OK;
-  if (error != CS_OK && error != CS_ERR_TRY_AGAIN) Complain("cpg_leave", error);
+  if (error != CS_OK && error != CS_ERR_TRY_AGAIN) Fail("cpg_leave", error);
   return leaving_;
 }
 
 void Participant::Finalize() {
   if (handle_ == 0) return;
   const cs_error_t error = cpg_finalize(std::exchange(handle_, 0));
-  if (error != CS_OK) Complain("cpg_finalize", error);
+  if (error != CS_OK) Fail("cpg_finalize", error);
   entry_.reset();
   leaving_ = own_leave_read_ = false;
 }
@@ -145,11 +148,10 @@ Participant::Sent Participant::SendOn(cpg_handle_t handle, Entry* entry,
     case CS_ERR_BAD_HANDLE:
       // It left, or was finalized, under our hands; or we are the owner, and
       // the leave was ours.
-      if (lane == 0 && !leaving_) Complain("a send", error);
+      if (lane == 0 && !leaving_) Fail("a send", error);
       return Sent::kNoMember;
     default:
-      Complain("a send", error);
-      return Sent::kNoMember;
+      Fail("a send", error);
   }
 }
 
@@ -201,17 +203,17 @@ void Participant::ReleaseKept() {
       journal_->Complain("a kept message changed");
     }
     const cs_error_t error = cpg_zcb_release(kept.bytes);
-    if (error != CS_OK) Complain("cpg_zcb_release", error);
+    if (error != CS_OK) Fail("cpg_zcb_release", error);
   }
 }
 
 void Participant::ExpectNothingOut() {
   const cs_error_t collected = cpg_zcb_collect(handle_);
-  if (collected != CS_OK) Complain("cpg_zcb_collect", collected);
+  if (collected != CS_OK) Fail("cpg_zcb_collect", collected);
   struct cpg_zcb_region_info info{};
   info.size = sizeof(info);
   const cs_error_t error = cpg_zcb_region_info(handle_, &info);
-  if (error != CS_OK) Complain("cpg_zcb_region_info", error);
+  if (error != CS_OK) Fail("cpg_zcb_region_info", error);
   for (const auto& [what, count, expected] :
        {std::tuple{"buffers out", info.out_buffers, std::uint64_t{0}},
         std::tuple{"live buffers", info.live_buffers, std::uint64_t{0}},

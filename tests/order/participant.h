@@ -53,8 +53,10 @@ class Participant {
   Participant(const Participant&) = delete;
   Participant& operator=(const Participant&) = delete;
 
-  // --- membership: true on CS_OK. Another error than those that the run makes
-  // possible is complained about.
+  // An error that the run does not make possible is complained about, and ends
+  // the process.
+
+  // --- membership: true on CS_OK.
   bool Join(std::uint32_t group);
   bool Leave();
   // Its group is free for this process's other handles then, or soon.
@@ -118,7 +120,8 @@ class Participant {
   void MaybeKeep(const void* bytes, std::size_t length_bytes);
   void Dispatch(cs_dispatch_flags_t how);
   void Initialize();
-  void Complain(const char* call, cs_error_t error) const;
+  // What the library must not answer: nothing that follows would mean much.
+  [[noreturn]] void Fail(const char* call, cs_error_t error) const;
 
   Journal* const journal_;
   Mode mode_;

@@ -81,10 +81,10 @@ void Participant::Initialize() {
         cpg_model_initialize(&handle_, CPG_MODEL_ZCB,
                              reinterpret_cast<cpg_model_data_t*>(&data), this);
   }
-  if (error != CS_OK) Complain("cpg_model_initialize", error);
+  if (error != CS_OK) Fail("cpg_model_initialize", error);
   unsigned node = 0;
   error = cpg_local_get(handle_, &node);
-  if (error != CS_OK) Complain("cpg_local_get", error);
+  if (error != CS_OK) Fail("cpg_local_get", error);
   self_.node = node;
 }
 
@@ -157,11 +157,8 @@ void Participant::Heard() {
 void Participant::MaybeKeep(const void* bytes, std::size_t length_bytes) {
   if (kept_.size() >= kMostKept || events_read_ % kKeepOneIn != 0) return;
   const cs_error_t error = cpg_zcb_retain(handle_, bytes);
-  if (error == CS_OK) {
-    kept_.push_back({bytes, length_bytes});
-  } else {
-    Complain("cpg_zcb_retain", error);
-  }
+  if (error != CS_OK) Fail("cpg_zcb_retain", error);
+  kept_.push_back({bytes, length_bytes});
 }
 
 // --- reading -----------------------------------------------------------------
@@ -170,17 +167,14 @@ void Participant::Dispatch(cs_dispatch_flags_t how) {
   const cs_error_t error = cpg_dispatch(handle_, how);
   if (error == CS_OK || handle_ == 0) return;  // 0: finalized in a callback
   if (error == CS_ERR_TRY_AGAIN && how == CS_DISPATCH_ONE_NONBLOCKING) return;
-  Complain("cpg_dispatch", error);
+  Fail("cpg_dispatch", error);
 }
 
 bool Participant::Pull() {
   cpg_zcb_message message{};
   const cs_error_t error = cpg_zcb_next(handle_, &message);
   if (error == CS_ERR_TRY_AGAIN) return false;
-  if (error != CS_OK) {
-    Complain("cpg_zcb_next", error);
-    return false;
-  }
+  if (error != CS_OK) Fail("cpg_zcb_next", error);
   if (message.kind == CPG_ZCB_VIEW) {
     HearPulledView(message);
   } else {
@@ -227,7 +221,7 @@ void Participant::EndRead() {
   if (mode_ == Mode::kPull) {
     cpg_zcb_message message{};
     const cs_error_t error = cpg_zcb_next(handle_, &message);
-    if (error != CS_ERR_NOT_EXIST) Complain("cpg_zcb_next after all", error);
+    if (error != CS_ERR_NOT_EXIST) Fail("cpg_zcb_next after all", error);
   } else {
     Dispatch(CS_DISPATCH_ALL);
   }
@@ -240,7 +234,7 @@ void Participant::EndRead() {
 int Participant::Descriptor() {
   int descriptor = -1;
   const cs_error_t error = cpg_fd_get(handle_, &descriptor);
-  if (error != CS_OK) Complain("cpg_fd_get", error);
+  if (error != CS_OK) Fail("cpg_fd_get", error);
   return descriptor;
 }
 

@@ -52,6 +52,8 @@ class Coordinator {
   explicit Coordinator(std::uint64_t seed)
       : seed_(seed), dice_(seed), journal_(kMostMemberships, kLogBytes) {
     setenv("ZCB_DIR", directory_.path().c_str(), 1);
+    // One that failed does not listen any more.
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) std::abort();
     // Small units and a region that fills up, or neither.
     setenv("ZCB_REGION_BYTES", dice_.OneIn(2) ? "32m" : "256m", 1);
     for (const char* name : {"ZCB_REGION", "ZCB_NODEID", "ZCB_KEEP"}) {
