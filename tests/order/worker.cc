@@ -199,8 +199,7 @@ class Owner : public Participant::Listener {
   }
 
   // Leaves while the other thread sends on the same handle, if there is one:
-  // some of those messages then come after the leave in the order, and nobody
-  // may get them.
+  // what returned CS_OK before is delivered, and nothing after the leave.
   void LeaveUnderFire(Participant* who) {
     if (process_->orders().sends_from_outside != 0) {
       process_->AimAt(who);
