@@ -124,6 +124,7 @@ SCENARIO(name_beyond_its_length) {
   Member member;
   cpg_name name = Named("short");
   (void)cpg_join(member.handle, &name);
+  member.Until("[A]+A:JOIN");
   name.value[5] = 'x';
   Observe("members",
           Number(static_cast<std::uint64_t>(MembersOf(member.handle, name))));

@@ -66,7 +66,7 @@ SCENARIO(sender_that_exits_at_once) {
 
 SCENARIO(two_threads_send) {
   ObserveInChild("nothing_lost_in_order", [] {
-    constexpr int kRounds = 10;
+    constexpr int kRounds = 20;
     constexpr int kEach = 5000;
     Member member;
     member.Enter("two_threads");
@@ -146,7 +146,10 @@ SCENARIO(large_message_without_callback) {
     callbacks.cpg_confchg_fn =
         [](cpg_handle_t, const cpg_name*, const cpg_address*, std::size_t,
            const cpg_address*, std::size_t left_count, const cpg_address*,
-           std::size_t) { left = left || left_count > 0; };
+           std::size_t joined_count) {
+          joined = joined || joined_count > 0;
+          left = left || left_count > 0;
+        };
     cpg_handle_t handle = 0;
     const cpg_name name = Named("without_callback");
     (void)cpg_initialize(&handle, &callbacks);

@@ -270,8 +270,8 @@ SCENARIO(caused_order_across_groups) {
 }
 
 SCENARIO(more_than_128_members) {
-  constexpr int kPeers = 199;
-  ObserveInChild("last_list", [] {
+  constexpr int kPeers = 139;
+  ObserveInChild("lists", []() -> std::string {
     std::vector<std::unique_ptr<Peer>> peers;
     for (int i = 0; i < kPeers; ++i) {
       peers.push_back(std::make_unique<Peer>([](Wire& wire) {
@@ -289,18 +289,29 @@ SCENARIO(more_than_128_members) {
     }
     Member member;
     member.Enter(kGroup);
+    bool joined_right = true;
     for (const auto& peer : peers) {
       const std::size_t before = member.members.size();
       peer->GoAndAwait();
       while (member.members.size() == before) {
-        if (member.Dispatch(CS_DISPATCH_ONE) != CS_OK) std::abort();
+        if (member.Dispatch(CS_DISPATCH_ONE) != CS_OK) return "no event";
       }
+      const auto pid = static_cast<std::uint32_t>(peer->pid());
+      joined_right = joined_right && member.events.back().ends_with(
+                                         "]+" + LabelOf(pid) + ":JOIN");
     }
     bool whole = member.members.size() == kPeers + 1;
     for (const cpg_address& each : member.members) {
       whole = whole && LabelOf(each.pid) != "?";
     }
-    return std::string(whole && member.sorted ? "200, sorted" : "wrong");
+    cpg_address list[384];
+    int count = 0;
+    cpg_name name = Named(kGroup);
+    (void)cpg_membership_get(member.handle, &name, list, &count);
+    Observe("membership_get_writes", std::to_string(count));
+    if (member.last_group != kGroup) return "group is wrong";
+    if (!joined_right) return "joined list is wrong";
+    return whole && member.sorted ? "140, sorted" : "member list is wrong";
   });
 }
 
