@@ -1,7 +1,8 @@
 // usage: client --list
 //        client SCENARIO
+//        client --hold GROUP ...   joins each, says "PID NODE", waits for the
+//                                  end of its standard input
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <map>
 
+#include "tests/conformance/member.h"
 #include "tests/conformance/scenario.h"
 
 namespace zcb::conformance {
@@ -84,6 +86,23 @@ std::string Name(cs_error_t error) {
   return found != kNames.end() ? found->second : std::to_string(error);
 }
 
+namespace {
+
+int Hold(int count, char** groups) {
+  for (int i = 0; i < count; ++i) {
+    // Never finalized: the process's end is.
+    auto* const member = new Member;
+    member->Enter(groups[i]);
+    unsigned node_id = 0;
+    (void)cpg_local_get(member->handle, &node_id);
+    if (i == 0) std::printf("%d %u\n", getpid(), node_id);
+  }
+  std::fflush(stdout);
+  char byte = 0;
+  return read(STDIN_FILENO, &byte, 1) == 0 ? 0 : 1;
+}
+
+}  // namespace
 }  // namespace zcb::conformance
 
 int main(int argc, char** argv) {
@@ -92,9 +111,12 @@ int main(int argc, char** argv) {
     for (const auto& [name, run] : All()) std::puts(name.c_str());
     return 0;
   }
+  if (argc > 2 && std::strcmp(argv[1], "--hold") == 0) {
+    return zcb::conformance::Hold(argc - 2, argv + 2);
+  }
   const auto scenario = argc == 2 ? All().find(argv[1]) : All().end();
   if (scenario == All().end()) {
-    std::fprintf(stderr, "usage: client --list | SCENARIO\n");
+    std::fprintf(stderr, "usage: client --list | SCENARIO | --hold GROUP ...\n");
     return 2;
   }
   zcb::conformance::running = scenario->first;

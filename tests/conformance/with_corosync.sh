@@ -8,6 +8,7 @@
 # Exit code: the command's; 77: no namespaces here (needs root); 78: corosync
 # is not installed or did not come up, and its log is on standard error.
 set -euo pipefail
+export PATH="$PATH:/usr/sbin:/sbin"
 
 readonly kNoNamespaces=77
 readonly kNoCorosync=78
@@ -21,7 +22,7 @@ outside() {
   local -a apart=(unshare --net --mount --pid --ipc --fork --kill-child
     --mount-proc)
   "${apart[@]}" true 2>/dev/null || die "$kNoNamespaces" "needs root"
-  [[ -x /usr/sbin/corosync ]] || die "$kNoCorosync" "no corosync is installed"
+  command -v corosync >/dev/null || die "$kNoCorosync" "no corosync is installed"
   exec "${apart[@]}" -- "$0" --inside "$@"
 }
 
@@ -71,7 +72,7 @@ CONF
   corosync -f -c /run/zcb-corosync/corosync.conf </dev/null >/dev/null 2>&1 &
   local daemon=$!
   if ! await_corosync "$daemon"; then
-    cat /run/zcb-corosync/log >&2
+    cat /run/zcb-corosync/log >&2 || true
     die "$kNoCorosync" "corosync did not come up"
   fi
   # Not exec: this shell is process 1 here, and with it all the others end.
