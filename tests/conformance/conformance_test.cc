@@ -27,18 +27,22 @@ bool OnCorosync() {
   return told != nullptr && std::string(told) == "corosync";
 }
 
+// A watchdog, so that one scenario that hangs is named and the others still
+// run: it ends the scenario with all its processes.
+constexpr const char* kWatchdog = "timeout --kill-after=1 60 ";
+
 std::string RunOnZcb(const std::string& scenario) {
   const zcb::testing::TempDirectory directory;
   return OutputOf("ZCB_DIR=" + directory.path() +
-                  " ZCB_REGION_BYTES=256m LD_LIBRARY_PATH=cpg " + kClient +
-                  " " + scenario + " </dev/null");
+                  " ZCB_REGION_BYTES=256m LD_LIBRARY_PATH=cpg " + kWatchdog +
+                  kClient + " " + scenario + " </dev/null");
 }
 
 // What hangs there is given up after this time; on zcb nothing may.
 std::string RunOnCorosync(const std::string& scenario) {
-  return OutputOf(
-      "ZCB_CONFORMANCE_PATIENCE_S=10 tests/conformance/with_corosync.sh " +
-      std::string(kClient) + " " + scenario + " </dev/null");
+  return OutputOf("ZCB_CONFORMANCE_PATIENCE_S=10 " + std::string(kWatchdog) +
+                  "tests/conformance/with_corosync.sh " + kClient + " " +
+                  scenario + " </dev/null");
 }
 
 // A value of the table may be several, of which a race picks one.
