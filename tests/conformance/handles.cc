@@ -1,6 +1,8 @@
 // Handles: initialize, finalize, handle numbers, and what is asked of a handle
 // without a group.
 #include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -210,6 +212,57 @@ SCENARIO(descriptor) {
   Observe("one_readiness_one_event", member.Seen());
   (void)member.Dispatch();
   Observe("readable_in_the_end", YesNo(Readable(fd)));
+}
+
+SCENARIO(descriptor_edge_triggered) {
+  // Told once per change; dispatching all makes ready for the next.
+  Member member;
+  int fd = -1;
+  (void)cpg_fd_get(member.handle, &fd);
+  const int poller = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event wish{};
+  wish.events = EPOLLIN | EPOLLET;
+  Observe("add", YesNo(epoll_ctl(poller, EPOLL_CTL_ADD, fd, &wish) == 0));
+  epoll_event found{};
+  (void)member.Join("edge");
+  for (const char* text : {"1", "2"}) {
+    while (epoll_wait(poller, &found, 1, -1) != 1) {
+    }
+    (void)member.Dispatch();
+    (void)member.Send(text);
+  }
+  while (!member.Saw("A:2")) {
+    while (epoll_wait(poller, &found, 1, -1) != 1) {
+    }
+    (void)member.Dispatch();
+  }
+  Observe("saw", member.Seen());
+}
+
+SCENARIO(descriptor_in_select) {
+  Member member;
+  int fd = -1;
+  (void)cpg_fd_get(member.handle, &fd);
+  (void)member.Join("select");
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(fd, &set);
+  Observe("readable",
+          YesNo(select(fd + 1, &set, nullptr, nullptr, nullptr) == 1));
+  (void)member.Dispatch(CS_DISPATCH_ONE);
+  Observe("saw", member.Seen());
+}
+
+SCENARIO(finalize_spares_other_handles) {
+  Member other;
+  other.Enter("spared");
+  {
+    Member member;
+    member.Enter("finalized");
+  }
+  other.Forget();
+  other.RoundTrip();
+  Observe("other_saw", other.Seen());
 }
 
 SCENARIO(null_outputs) {

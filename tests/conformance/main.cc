@@ -116,7 +116,8 @@ int main(int argc, char** argv) {
   }
   const auto scenario = argc == 2 ? All().find(argv[1]) : All().end();
   if (scenario == All().end()) {
-    std::fprintf(stderr, "usage: client --list | SCENARIO | --hold GROUP ...\n");
+    std::fprintf(stderr,
+                 "usage: client --list | SCENARIO | --hold GROUP ...\n");
     return 2;
   }
   zcb::conformance::running = scenario->first;

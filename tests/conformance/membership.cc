@@ -63,6 +63,14 @@ SCENARIO(leave) {
   Observe("again_later", Name(member.Leave("leave")));
 }
 
+SCENARIO(leave_before_the_join_came) {
+  Member member;
+  (void)member.Join("leave_early");
+  Observe("says", Name(member.Leave("leave_early")));
+  member.Until("[]-A:LEAVE");
+  Observe("saw", member.Seen());
+}
+
 SCENARIO(leave_and_send) {
   Member member;
   member.Enter("leave_and_send");

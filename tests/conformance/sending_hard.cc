@@ -64,6 +64,27 @@ SCENARIO(sender_that_exits_at_once) {
   Observe("every_accepted_message_came", YesNo(all));
 }
 
+SCENARIO(one_thread_sends_one_dispatches) {
+  constexpr int kMessages = 20000;
+  Member member;
+  member.Enter("one_and_one");
+  member.Forget();
+  std::thread sender([&] {
+    for (int i = 0; i < kMessages; ++i) (void)member.Send(std::to_string(i));
+  });
+  int next = 0;
+  bool in_order = true;
+  member.on_event = [&](const std::string& event) {
+    in_order = in_order && event == "A:" + std::to_string(next);
+    ++next;
+    member.Forget();
+  };
+  while (next < kMessages && member.Dispatch(CS_DISPATCH_ONE) == CS_OK) {
+  }
+  sender.join();
+  Observe("all_in_order", YesNo(in_order && next == kMessages));
+}
+
 SCENARIO(two_threads_send) {
   ObserveInChild("nothing_lost_in_order", [] {
     constexpr int kRounds = 20;
