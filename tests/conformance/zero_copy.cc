@@ -141,7 +141,7 @@ SCENARIO(zcb_bad_handle) {
   Observe("send", Name(cpg_zcb_mcast_joined(0, CPG_TYPE_AGREED, buffer, 4)));
 }
 
-// These two end the daemon.
+// These two can end the daemon.
 SCENARIO(zcb_longer_than_buffer) {
   ObserveInChild("send", [] {
     Member member;
