@@ -136,18 +136,25 @@ SCENARIO(leave_then_join) {
   });
 }
 
+// One handle leaves; another one of the process wants the same group.
 SCENARIO(leave_under_way_elsewhere) {
-  // One handle leaves; another one of the process wants the same group.
   Member member;
   Member other;
   member.Enter("under_way");
   (void)member.Leave("under_way");
   const cpg_name group = Named("under_way");
-  Observe("at_once", Name(cpg_join(other.handle, &group)));
+  Observe("join_at_once", Name(cpg_join(other.handle, &group)));
+}
+
+SCENARIO(leave_came_elsewhere) {
+  Member member;
+  Member other;
+  member.Enter("came");
+  (void)member.Leave("came");
   member.Until("[]-A:LEAVE");
-  const cs_error_t error = other.Join("under_way");
+  const cs_error_t error = other.Join("came");
   if (error == CS_OK) other.Until("[A]+A:JOIN");
-  Observe("after_the_leave_came", Name(error));
+  Observe("join", Name(error));
 }
 
 SCENARIO(finalize_then_join) {
