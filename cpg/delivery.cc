@@ -45,6 +45,9 @@ CallbackFrame* Handle::FrameAt(std::size_t level) {
 }
 
 Result<ipc::Event> Handle::Begin() {
+  if (stalled_ && current_->WasEvicted()) {
+    return {Status::kLibrary, "evicted"};
+  }
   if (stalled_) {
     const ipc::Event event = *stalled_;
     stalled_.reset();
@@ -83,7 +86,7 @@ Handle::Step Handle::DispatchNext(cs_error_t* error) {
   frame->event = *begun;
   frame->member = current_.get();
   return begun->kind == ipc::Event::Kind::kView ? DeliverView(frame)
-                                                : DeliverMessage(frame);
+                                                : DeliverMessage(frame, error);
 }
 
 Handle::Step Handle::DeliverView(CallbackFrame* frame) {
@@ -99,16 +102,20 @@ Handle::Step Handle::DeliverView(CallbackFrame* frame) {
   return Step::kDone;
 }
 
-Handle::Step Handle::DeliverMessage(CallbackFrame* frame) {
+Handle::Step Handle::DeliverMessage(CallbackFrame* frame, cs_error_t* error) {
   Delivery delivery(this, frame);
   const ipc::Event& event = frame->event;
+  ipc::Member* const member = frame->member;
+  *error = CS_ERR_LIBRARY;  // if it was put out while its bytes were read
   if (callbacks_.deliver != nullptr) {
     delivery.EndEvent();
+    if (member->WasEvicted()) return Step::kFailed;
     callbacks_.deliver(id_, &frame->group(), event.sender.node_id,
                        event.sender.pid, frame->message(), event.length_bytes);
   } else if (callbacks_.deliver_zcb != nullptr) {
     callbacks_.deliver_zcb(id_, &frame->group(), event.sender.node_id,
                            event.sender.pid, event.payload, event.length_bytes);
+    if (member->WasEvicted()) return Step::kFailed;
   }
   return Step::kDone;
 }

@@ -144,6 +144,9 @@ int Handle::ShareDescriptor() {
 
 Outcome Handle::Join(const ipc::GroupName& group) {
   if (current_ != nullptr) {
+    if (current_->WasEvicted()) {
+      return {Status::kLibrary, "put out of its group: finalize"};
+    }
     if (current_->leaving()) {
       return {Status::kTryAgain, "the own leave is not delivered yet"};
     }
@@ -155,13 +158,14 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   group_ = group;
   current_ = std::move(*joined);
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
+  set_memory_wanted(0);
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
   member_.store(current_.get(), std::memory_order_seq_cst);
   return {};
 }
 
 Outcome Handle::Leave(const ipc::GroupName& group) {
-  if (current_ == nullptr || current_->leaving() || !(group_ == group)) {
+  if (current_ == nullptr || !(group_ == group)) {
     return {Status::kNotExist, "not a member of that group"};
   }
   return current_->Leave();

@@ -77,7 +77,16 @@ class Handle {
   void set_context(void* context) {
     context_.store(context, std::memory_order_relaxed);
   }
+  // Whether to slow down, with hysteresis.
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // Bytes that the last refused send could not have; 0: none since. A hint:
+  // relaxed, both
+  std::uint64_t memory_wanted() const {
+    return memory_wanted_.load(std::memory_order_relaxed);
+  }
+  void set_memory_wanted(std::uint64_t bytes) {
+    memory_wanted_.store(bytes, std::memory_order_relaxed);
+  }
 
   // The member through which to send now; nullptr: not joined. Only under a
   // pin of kind kSender, and only as long.
@@ -133,7 +142,7 @@ class Handle {
   void DropRetired();
   void CallTotem();
   Step DeliverView(CallbackFrame* frame);
-  Step DeliverMessage(CallbackFrame* frame);
+  Step DeliverMessage(CallbackFrame* frame, cs_error_t* error);
   CallbackFrame* FrameAt(std::size_t level);
 
   const Model model_;
@@ -150,6 +159,7 @@ class Handle {
   std::atomic<bool> closing_{false};
   std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
+  std::atomic<std::uint64_t> memory_wanted_{0};
   HandleOptions options_;
 
   std::recursive_mutex mutex_;  // guards what follows

@@ -1,6 +1,7 @@
 // Sending. No lock, no heap, and (ring and memory permitting) no system call.
 #include <corosync/cpg.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpg/cs_error.h"
@@ -10,6 +11,27 @@ namespace zcb::cpg {
 namespace {
 
 using Sender = HandleTable<Handle>::Pin;
+
+// A send that finds no memory is refused like one that finds no room in the
+// ring: others have to read, or to free.
+cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
+                           std::uint64_t length_bytes) {
+  member->counters().refused_sends.LossyAdd(1);
+  sender->set_memory_wanted(std::max<std::uint64_t>(length_bytes, 1));
+  return CS_ERR_TRY_AGAIN;
+}
+
+// Whether what the last refused send could not have can be had now.
+bool LacksMemory(const Sender& sender) {
+  const std::uint64_t wanted_bytes = sender->memory_wanted();
+  if (wanted_bytes == 0) return false;
+  ipc::Attachment& attachment = sender->attachment();
+  const auto payload = attachment.AllocPayload(wanted_bytes);
+  if (!payload) return payload.status() == Status::kNoMemory;
+  (void)attachment.FreePayload(*payload);  // ours: cannot fail
+  sender->set_memory_wanted(0);
+  return false;
+}
 
 // Copies pieces into a fresh buffer and sends it.
 cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
@@ -25,7 +47,11 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
   ipc::Attachment& attachment = sender->attachment();
   const auto payload = attachment.AllocPayload(length_bytes);
-  if (!payload) return ToCsError(payload.status());
+  if (!payload) {
+    return payload.status() == Status::kNoMemory
+               ? RefuseForMemory(sender, member, length_bytes)
+               : ToCsError(payload.status());
+  }
   std::byte* to = *payload;
   for (std::size_t i = 0; i < piece_count; ++i) {
     if (pieces[i].iov_len == 0) continue;
@@ -43,6 +69,7 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::LacksMemory;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
 using zcb::cpg::SendCopy;
@@ -84,9 +111,11 @@ cs_error_t cpg_flow_control_state_get(
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     if (flow_control_enabled == nullptr) return CS_ERR_INVALID_PARAM;
-    const zcb::ipc::Member* member = sender->SendingMember();
-    const bool enabled = member != nullptr &&
-                         sender->UpdateFlowControl(member->RingFillPercent());
+    zcb::ipc::Member* member = sender->SendingMember();
+    const bool enabled =
+        member != nullptr &&
+        (sender->UpdateFlowControl(member->RingFillPercent()) ||
+         LacksMemory(sender));
     *flow_control_enabled =
         enabled ? CPG_FLOW_CONTROL_ENABLED : CPG_FLOW_CONTROL_DISABLED;
     return CS_OK;

@@ -193,6 +193,12 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
     // acquire <- member.claim: ours were claimed under this mutex
     const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
     if (word.lease() != lease) continue;
+    if (word.phase() == EntryWord::Phase::kEvicted &&
+        !PublishDown(*group, static_cast<std::uint16_t>(i),
+                     word.generation())) {
+      // Or a view might have this process twice.
+      return {Status::kTryAgain, "the group's ring is full"};
+    }
     if (word.phase() == EntryWord::Phase::kJoining ||
         word.phase() == EntryWord::Phase::kMember) {
       return {Status::kExist, "this process is a member of that group"};
@@ -233,6 +239,15 @@ Result<std::vector<MemberAddress>> Attachment::MembersOf(
     }
   }
   return members;
+}
+
+Result<GroupStats> Attachment::StatsOf(const GroupName& name) {
+  const auto group = directory_->Find(name);
+  if (!group) return group.failure();
+  if (*group) return ReadGroupStats(**group, *region_);
+  GroupStats none;
+  none.ring_messages = geometry_.slot_count - geometry_.control_reserve();
+  return none;
 }
 
 std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }

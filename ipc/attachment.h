@@ -22,6 +22,7 @@
 #include "ipc/ipc_layout.h"
 #include "ipc/keep_table.h"
 #include "ipc/member_address.h"
+#include "ipc/statistics.h"
 
 namespace zcb::ipc {
 
@@ -100,6 +101,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Members of a group now, sorted by (node, pid); empty if there is no such
   // group. A snapshot: stale when you get it.
   Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
+  // Figures of a group; if there is none, of one that nobody has used.
+  Result<GroupStats> StatsOf(const GroupName& name);
   // Every group that has a name, in no particular order.
   std::vector<GroupName> GroupNames();
 

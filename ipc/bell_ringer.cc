@@ -29,7 +29,7 @@ void BellRinger::RingSleepers(const GroupView& group) {
     if (sleep.state() != SleepWord::State::kSleeping) continue;
     // acquire <- member.claim: whose bell it is
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    if (!word.gates()) continue;
+    if (!word.is_occupied()) continue;  // who was put out must learn it
     somebody_sleeps = true;
     SlotWord slot;
     // acquire <- ring.consume: where the sleeper stands

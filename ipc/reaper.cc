@@ -23,7 +23,7 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
     // acquire <- member.claim: whose entry it is
     std::uint64_t raw = word.load(std::memory_order_acquire);
     const EntryWord seen(raw);
-    if (seen.gates() && seen.lease() == dead) {
+    if (seen.is_occupied() && seen.lease() == dead) {
       // acq_rel <-> member.down: once; it names the dead generation, so it
       // cannot hit a successor. Failure relaxed: another reaper's.
       word.compare_exchange_strong(raw, seen.Down().raw(),
@@ -32,7 +32,7 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
     }
     // acquire <- member.down: ours or another reaper's
     const EntryWord now(word.load(std::memory_order_acquire));
-    if (now.phase() == EntryWord::Phase::kDown) {
+    if (now.wants_record()) {
       PublishDown(group, static_cast<std::uint16_t>(i), now.generation());
     }
   }
