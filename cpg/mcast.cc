@@ -72,6 +72,7 @@ using zcb::cpg::Guarded;
 using zcb::cpg::LacksMemory;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
+using zcb::cpg::RefuseForMemory;
 using zcb::cpg::SendCopy;
 using zcb::cpg::Sender;
 using zcb::cpg::ToCsError;
@@ -100,8 +101,13 @@ cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t, void* msg,
     }
     zcb::ipc::Member* member = sender->SendingMember();
     if (member == nullptr) return CS_ERR_NOT_EXIST;
-    return ToCsError(member->Send(static_cast<std::byte*>(msg), msg_len,
-                                  sender->options().send()));
+    const zcb::Outcome sent = member->Send(static_cast<std::byte*>(msg),
+                                           msg_len, sender->options().send());
+    // A page-aligned payload in a buffer that was not allocated as one: its
+    // header wants memory of its own.
+    return sent.status() == zcb::Status::kNoMemory
+               ? RefuseForMemory(sender, member, 0)
+               : ToCsError(sent);
   });
 }
 
