@@ -47,6 +47,42 @@ void SetLimit(const Client& client, std::uint64_t limit_ms) {
       CS_OK);
 }
 
+// What lies below the API: this process's attachment, a group's words.
+std::shared_ptr<ipc::Attachment> OwnAttachment() {
+  const auto options = ipc::IpcOptions::FromEnvironment();
+  EXPECT_TRUE(options.ok());
+  auto attachment = ipc::Attachment::Open(*options);
+  EXPECT_TRUE(attachment.ok()) << attachment.reason();
+  return *attachment;
+}
+
+ipc::GroupView GroupOf(ipc::Attachment& attachment, std::string_view name) {
+  const auto found =
+      attachment.directory().Find(ipc::GroupName({name.data(), name.size()}));
+  EXPECT_TRUE(found.ok() && found->has_value());
+  return **found;
+}
+
+int CountEntriesInUse(const ipc::GroupView& group) {
+  int in_use = 0;
+  for (std::uint16_t i = 0; i < group.EntryHigh(); ++i) {
+    const ipc::EntryWord word(group.entry(i).word.load());
+    if (word.phase() != ipc::EntryWord::Phase::kFree) ++in_use;
+  }
+  return in_use;
+}
+
+// Puts out whoever is in the group but the caller's own process.
+void EvictOthers(ipc::Attachment& attachment, const ipc::GroupView& group) {
+  for (std::uint16_t i = 0; i < group.EntryHigh(); ++i) {
+    const ipc::EntryWord word(group.entry(i).word.load());
+    if (word.phase() == ipc::EntryWord::Phase::kMember &&
+        word.lease() != attachment.region().lease()) {
+      ipc::Evict(group, i, word);
+    }
+  }
+}
+
 // Sends and reads until it has seen the process go.
 void SendUntilDown(Client& client, std::uint32_t pid) {
   while (CountDowns(client, pid) == 0) {
@@ -285,6 +321,9 @@ TEST(EvictionTest, EvictedThatIsKilledIsNotSeenToDieOnceMore) {
     } while (info.processes != 1);
     ASSERT_EQ(client.Dispatch(), CS_OK);
     EXPECT_EQ(CountDowns(client, pid), 1);
+    ASSERT_EQ(cpg_zcb_collect(client.handle), CS_OK);
+    EXPECT_EQ(CountEntriesInUse(GroupOf(*OwnAttachment(), "killed-later")), 1)
+        << "the reaper lets go of what was put out";
   }
   EXPECT_EQ(Evictions(client), 5U);
 }
@@ -329,28 +368,11 @@ TEST(EvictionTest, TwoSendersWithALimitPutOneMemberOutOnce) {
   EXPECT_EQ(other.Join(), 0);
 }
 
-// Puts out whoever is in the group but the caller's own process.
-void EvictOthers(ipc::Attachment& attachment, std::string_view name) {
-  const auto found =
-      attachment.directory().Find(ipc::GroupName({name.data(), name.size()}));
-  ASSERT_TRUE(found.ok() && found->has_value());
-  const ipc::GroupView group = **found;
-  for (std::uint16_t i = 0; i < group.EntryHigh(); ++i) {
-    const ipc::EntryWord word(group.entry(i).word.load());
-    if (word.phase() == ipc::EntryWord::Phase::kMember &&
-        word.lease() != attachment.region().lease()) {
-      ipc::Evict(group, i, word);
-    }
-  }
-}
-
 // Put out at any moment of a long copy, while what it copies is written anew:
 // it may be told that it was put out, never what the bytes were half way.
 TEST(EvictionTest, MessageThatWasOverwrittenWhileItWasCopiedIsNotDelivered) {
   constexpr std::size_t kBytes = 32 << 20;
   constexpr int kRounds = 40;
-  const auto options = ipc::IpcOptions::FromEnvironment();
-  ASSERT_TRUE(options.ok());
   // Without callbacks: it copies nothing itself.
   cpg_model_zcb_data_t no_callbacks{};
   cpg_handle_t sender = 0;
@@ -360,8 +382,7 @@ TEST(EvictionTest, MessageThatWasOverwrittenWhileItWasCopiedIsNotDelivered) {
             CS_OK);
   const cpg_name name = Named("torn");
   ASSERT_EQ(cpg_join(sender, &name), CS_OK);
-  const auto attachment = ipc::Attachment::Open(*options);
-  ASSERT_TRUE(attachment.ok()) << attachment.reason();
+  const auto attachment = OwnAttachment();
   // Memory for one such message, so that the next one lies where it lay.
   std::vector<void*> others;
   void* buffer = nullptr;
@@ -409,7 +430,7 @@ TEST(EvictionTest, MessageThatWasOverwrittenWhileItWasCopiedIsNotDelivered) {
     for (int turn = 0; turn < 500 * i; ++turn) {
       ASSERT_EQ(cpg_zcb_group_stats_get(sender, nullptr, &stats), CS_OK);
     }
-    EvictOthers(**attachment, "torn");
+    EvictOthers(*attachment, GroupOf(*attachment, "torn"));
     send(1);
     next.Signal();
   }

@@ -314,6 +314,17 @@ TEST_F(EvictionTest, EvictedThatHasReadAllLearnsItToo) {
   EXPECT_EQ(other->Next().status(), Status::kLibrary);
 }
 
+TEST_F(EvictionTest, EvictedDoesNotTakeTheRecordOfItForItsOwnLeave) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  const Joined other = JoinGroup(*attachment_, "g");
+  ReadAll(*other.member);
+  ASSERT_TRUE(Evict(GroupOf("g"), 1, Entry(1)));  // what it would read next
+  EXPECT_EQ(other->Next().status(), Status::kLibrary);
+  EXPECT_TRUE(other->HasNext());
+  EXPECT_EQ(other->Next().status(), Status::kLibrary);
+  EXPECT_FALSE(other->left());
+}
+
 TEST_F(EvictionTest, RecordOfAnEvictorKilledBeforeItIsPublishedByTheNext) {
   const Joined sender = JoinGroup(*attachment_, "g");
   const Joined laggard = JoinGroup(*attachment_, "g");
