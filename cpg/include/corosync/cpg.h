@@ -284,9 +284,8 @@ cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group);
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  iovec is NULL, or the lengths overflow.
  * @return CS_ERR_NOT_EXIST      not joined, or leaving.
- * @return CS_ERR_TRY_AGAIN      the group's ring is full, or the region's memory:
- *                               a member has not read yet. Dispatch (you may be
- *                               it) and try again.
+ * @return CS_ERR_TRY_AGAIN      the group's ring is full, or the region's
+ * memory: a member has not read yet. Dispatch (you may be it) and try again.
  * @return CS_ERR_TOO_BIG        no region of this size could hold it.
  * @return CS_ERR_LIBRARY        damaged region, or this member was evicted.
  *
