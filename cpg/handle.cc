@@ -275,7 +275,9 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   group_ = group;
   SetHeld(group);
   current_ = std::move(*joined);
-  if (send_bell_ != nullptr) current_->SetRoomBell(*send_bell_);
+  if (send_descriptor_ != nullptr) {
+    current_->SetRoomBell(send_descriptor_->bell());
+  }
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
   set_memory_wanted(0);
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it

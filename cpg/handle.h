@@ -19,6 +19,7 @@
 #include "cpg/handle_options.h"
 #include "cpg/open_messages.h"
 #include "cpg/quiet_place.h"
+#include "cpg/send_descriptor.h"
 #include "ipc/attachment.h"
 #include "ipc/deadline.h"
 #include "ipc/doorbell.h"
@@ -202,7 +203,7 @@ class Handle {
   // member_   Join, End (lock)  senders        handle.join (member -> pointer)
   // closing_  BeginClose        waiters        handle.close (with the bell)
   // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
-  // send_bell_shared_  ShareSendDescriptor  senders  handle.send_bell
+  // send_descriptor_shared_  ShareSendDescriptor  senders  handle.send_bell
   // contenders_        Lock                 Spin     (a count)
   // reader_            NoteReader           WaitForRoom (a value)
   std::atomic<ipc::Member*> member_{nullptr};
@@ -210,7 +211,7 @@ class Handle {
   // The words that threads wait on, in the region; changed, they wake.
   std::atomic<std::atomic<std::uint32_t>*> parked_on_{nullptr};
   std::atomic<std::atomic<std::uint32_t>*> room_parked_on_{nullptr};
-  std::atomic<ipc::Doorbell*> send_bell_shared_{nullptr};
+  std::atomic<SendDescriptor*> send_descriptor_shared_{nullptr};
   std::atomic<std::uint32_t> contenders_{0};
   std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
@@ -231,7 +232,7 @@ class Handle {
   std::optional<ipc::GroupName> held_;
 
   bool descriptor_shared_ = false;
-  std::unique_ptr<ipc::Doorbell> send_bell_;  // once it was asked for
+  std::unique_ptr<SendDescriptor> send_descriptor_;  // once it was asked for
   std::uint32_t waiters_ = 0;
   ipc::Member::Bell waiters_hear_ = ipc::Member::Bell::kDoorbell;
   ipc::Member::Bell asleep_on_ = ipc::Member::Bell::kDoorbell;

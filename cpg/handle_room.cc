@@ -30,29 +30,36 @@ Status TryMemory(ipc::Attachment* attachment, std::uint64_t length_bytes) {
 // ------------------------------------------------------------
 
 Result<int> Handle::ShareSendDescriptor() {
-  if (send_bell_ == nullptr) {
-    auto bell = attachment_->MakeDoorbell();
-    if (!bell) return bell.failure();
-    send_bell_ = std::move(*bell);
-    send_bell_->Ring();  // nothing was refused yet
-    if (current_ != nullptr) current_->SetRoomBell(*send_bell_);
+  if (send_descriptor_ == nullptr) {
+    auto made = SendDescriptor::Make(attachment_.get());
+    if (!made) return made.failure();
+    send_descriptor_ = std::move(*made);
+    if (current_ != nullptr) current_->SetRoomBell(send_descriptor_->bell());
     // release -> handle.send_bell: it can be rung
-    send_bell_shared_.store(send_bell_.get(), std::memory_order_release);
+    send_descriptor_shared_.store(send_descriptor_.get(),
+                                  std::memory_order_release);
   }
-  return send_bell_->descriptor();
+  return send_descriptor_->descriptor();
 }
 
 void Handle::OnRefused(ipc::Member* member, RoomKind kind) {
   // acquire <- handle.send_bell: it can be rung
-  ipc::Doorbell* const bell = send_bell_shared_.load(std::memory_order_acquire);
-  if (bell == nullptr) return;
-  bell->Drain();
+  SendDescriptor* const shared =
+      send_descriptor_shared_.load(std::memory_order_acquire);
+  if (shared == nullptr) return;
+  shared->Quiet();
   const bool will_be_told = member->ArmRoomBell(kind);
+  // Nobody rings because somebody's time to read is over: a clock does.
+  if (const std::uint32_t evict_ms = options_.evict_ms();
+      kind == RoomKind::kRing && evict_ms != 0) {
+    const std::int64_t due_ns = member->EvictLaggards(evict_ms);
+    if (due_ns > 0) shared->RingAfter(due_ns);
+  }
   // What came in between nobody rings for. Without membarrier(2) nobody may
   // ring at all: then the descriptor stays readable, and the program looks.
   if (!will_be_told || member->leaving() || member->IsOut() || closing() ||
       (kind == RoomKind::kRing && member->HasRoom())) {
-    bell->Ring();
+    shared->Ring();
   }
 }
 
@@ -62,8 +69,8 @@ void Handle::EndRoomWaits() {
     ipc::FutexRing(word);
   }
   // acquire <- handle.send_bell: it can be rung
-  if (auto* bell = send_bell_shared_.load(std::memory_order_acquire)) {
-    bell->Ring();
+  if (auto* shared = send_descriptor_shared_.load(std::memory_order_acquire)) {
+    shared->Ring();
   }
 }
 

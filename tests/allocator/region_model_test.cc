@@ -6,35 +6,17 @@
 // sees its record.
 #include <gtest/gtest.h>
 
-#include <ostream>
-#include <streambuf>
-
-// Relacy last: it makes keywords into macros.
-#include <relacy/relacy.hpp>
-#undef new
-#undef delete
+// Last: it makes keywords into macros.
+#include "tests/support/relacy_model.h"
 
 namespace {
 
 enum State { kOpen = 1, kClosing = 2, kClosed = 3 };
 enum Word { kFree = 0, kAlive = 1 };
 
-// Swallows the history of a failure that was expected. (A string stream would
-// allocate in the middle of Relacy's own heap.)
-class NoBuffer : public std::streambuf {
-  int overflow(int c) override { return c; }
-};
-
 template <typename Model>
 bool Holds() {
-  rl::test_params params;
-  params.search_type = rl::sched_random;
-  params.iteration_count = 20'000;
-  NoBuffer nothing;
-  std::ostream quiet(&nothing);
-  params.output_stream = &quiet;
-  params.progress_stream = &quiet;
-  return rl::simulate<Model>(params);
+  return zcb::testing::ModelHolds<Model>(20'000);
 }
 
 // A lock that is held whenever the word is Alive needs no model of its own.

@@ -5,20 +5,10 @@
 // place quiet finds done what he had published (cpg/quiet_place.h).
 #include <gtest/gtest.h>
 
-#include <ostream>
-#include <streambuf>
-
-// Relacy last: it makes keywords into macros.
-#include <relacy/relacy.hpp>
-#undef new
-#undef delete
+// Last: it makes keywords into macros.
+#include "tests/support/relacy_model.h"
 
 namespace {
-
-// Swallows the history of a failure that was expected.
-class NoBuffer : public std::streambuf {
-  int overflow(int c) override { return c; }
-};
 
 // What the model that runs leaves out: bits of its enum. (Not a parameter of
 // the model, since each instance of it takes long to compile.)
@@ -27,14 +17,7 @@ unsigned less = 0;
 template <typename Model>
 bool HoldsWithout(unsigned left_out) {
   less = left_out;
-  rl::test_params params;
-  params.search_type = rl::sched_random;
-  params.iteration_count = 50'000;
-  NoBuffer nothing;
-  std::ostream quiet(&nothing);
-  params.output_stream = &quiet;
-  params.progress_stream = &quiet;
-  return rl::simulate<Model>(params);
+  return zcb::testing::ModelHolds<Model>(50'000);
 }
 
 constexpr rl::memory_order kRelaxed = rl::mo_relaxed;

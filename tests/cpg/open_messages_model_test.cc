@@ -3,31 +3,14 @@
 // reader finds one opening whole, or nothing.
 #include <gtest/gtest.h>
 
-#include <ostream>
-#include <streambuf>
-
-// Relacy last: it makes keywords into macros.
-#include <relacy/relacy.hpp>
-#undef new
-#undef delete
+// Last: it makes keywords into macros.
+#include "tests/support/relacy_model.h"
 
 namespace {
 
-// Swallows the history of a failure that was expected.
-class NoBuffer : public std::streambuf {
-  int overflow(int c) override { return c; }
-};
-
 template <typename Model>
 bool Holds() {
-  rl::test_params params;
-  params.search_type = rl::sched_random;
-  params.iteration_count = 50'000;
-  NoBuffer nothing;
-  std::ostream quiet(&nothing);
-  params.output_stream = &quiet;
-  params.progress_stream = &quiet;
-  return rl::simulate<Model>(params);
+  return zcb::testing::ModelHolds<Model>(50'000);
 }
 
 template <rl::memory_order kFieldStore, rl::memory_order kFieldLoad,

@@ -204,6 +204,31 @@ TEST(RoomTest, DescriptorTellsOfALeaveSoThatNobodyPollsForEver) {
   EXPECT_EQ(client.Send("x"), CS_ERR_NOT_EXIST);
 }
 
+TEST(RoomTest, DescriptorTellsWhenTheTimeOfOneWhoDoesNotReadIsOver) {
+  const LateReader stopped("fd-evict", kAll);
+  stopped.child().Kill(SIGSTOP);
+  Client client;
+  client.Enter("fd-evict");
+  const int fd = SendFd(client);
+  ASSERT_EQ(cpg_zcb_option_set(client.handle, CPG_ZCB_OPTION_EVICT_MS, 30),
+            CS_OK);
+  // Nothing but this descriptor tells that it is worth another try.
+  cs_error_t error = CS_OK;
+  for (int sent = 0; sent < 10'000;) {
+    error = client.Send("x");
+    if (error == CS_OK) {
+      ++sent;
+      ASSERT_EQ(client.Dispatch(), CS_OK);
+      continue;
+    }
+    ASSERT_EQ(error, CS_ERR_TRY_AGAIN);
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    ASSERT_TRUE(IsReadable(fd, -1));
+  }
+  EXPECT_EQ(client.changes.back().reason, std::uint32_t{CPG_REASON_PROCDOWN});
+  stopped.child().Kill(SIGCONT);
+}
+
 // Keeps all memory of the region in buffers.
 std::vector<void*> TakeAllMemory(const Client& client, std::size_t bytes) {
   std::vector<void*> buffers;

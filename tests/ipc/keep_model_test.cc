@@ -3,34 +3,17 @@
 // keeps a message again does not make a second record.
 #include <gtest/gtest.h>
 
-#include <ostream>
-#include <streambuf>
-
-// Relacy last: it makes keywords into macros.
-#include <relacy/relacy.hpp>
-#undef new
-#undef delete
+// Last: it makes keywords into macros.
+#include "tests/support/relacy_model.h"
 
 namespace {
 
 enum Record { kNone = 0, kHolding = 1, kLetting = 2 };
 enum Word { kFree = 0, kSent = 1, kRetained = 2 };
 
-// Swallows the history of a failure that was expected.
-class NoBuffer : public std::streambuf {
-  int overflow(int c) override { return c; }
-};
-
 template <typename Model>
 bool Holds() {
-  rl::test_params params;
-  params.search_type = rl::sched_random;
-  params.iteration_count = 50'000;
-  NoBuffer nothing;
-  std::ostream quiet(&nothing);
-  params.output_stream = &quiet;
-  params.progress_stream = &quiet;
-  return rl::simulate<Model>(params);
+  return zcb::testing::ModelHolds<Model>(50'000);
 }
 
 // A buffer that left its ring, and up to three records that may name it.
