@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "allocator/cancel_shield.h"
 #include "allocator/proc_file.h"
 #include "allocator/region_files.h"
 
@@ -110,6 +111,7 @@ void PageBacking::Advise() const {
 
 Outcome PageBacking::FallocateOnce(std::uint64_t offset_bytes,
                                    std::uint64_t length_bytes) const {
+  const CancelShield shield;
   // Keeping the size: a file that somebody cut stays cut, and is noticed.
   while (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset_bytes),
                      static_cast<off_t>(length_bytes)) != 0) {
@@ -154,6 +156,7 @@ Outcome PageBacking::Commit(std::uint64_t offset_bytes,
 
 Outcome PageBacking::Punch(std::uint64_t offset_bytes,
                            std::uint64_t length_bytes) const {
+  const CancelShield shield;
   while (::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                      static_cast<off_t>(offset_bytes),
                      static_cast<off_t>(length_bytes)) != 0) {

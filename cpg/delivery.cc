@@ -4,37 +4,41 @@
 #include <algorithm>
 #include <new>
 
+#include "cpg/dispatch_call.h"
 #include "cpg/handle.h"
 
 namespace zcb::cpg {
 
-// One running callback: a nesting level, and an event that ends with it. An
-// object, since a cancelled thread leaves from inside the callback.
-class Handle::Delivery {
- public:
-  Delivery(Handle* handle, CallbackFrame* frame)
-      : handle_(handle), frame_(frame) {
-    ++handle_->level_;
-  }
-  ~Delivery() {
-    handle_->EndPulled();  // what was pulled inside the callback
-    --handle_->level_;
-    EndEvent();
-  }
-  Delivery(const Delivery&) = delete;
-  Delivery& operator=(const Delivery&) = delete;
+void DispatchCall::BeginCallback(CallbackFrame* frame) {
+  if (!guard_.armed()) guard_.Arm(&OnJump, this);
+  in_callback_ = true;
+  frame_ = frame;
+  ++handle().level_;
+}
 
-  void EndEvent() {
-    if (frame_ == nullptr || frame_->member == nullptr) return;
-    ipc::Member* member = frame_->member;
-    frame_->member = nullptr;
-    handle_->End(member);
-  }
+void DispatchCall::EndCallback() {
+  if (!in_callback_) return;  // ended by a jump; the handle may be gone
+  in_callback_ = false;
+  handle().EndPulled();  // what was pulled inside the callback
+  --handle().level_;
+  EndEvent();
+}
 
- private:
-  Handle* handle_;
-  CallbackFrame* frame_;
-};
+void DispatchCall::EndEvent() {
+  if (frame_ == nullptr || frame_->member == nullptr) return;
+  ipc::Member* member = frame_->member;
+  frame_->member = nullptr;
+  handle().End(member);
+}
+
+void DispatchCall::OnJump(void* call) {
+  auto* const self = static_cast<DispatchCall*>(call);
+  // Outside a callback it is a thread that ends, and destructors will do it.
+  if (!self->in_callback_) return;
+  self->EndCallback();
+  self->lock_.reset();
+  self->pin_.reset();
+}
 
 CallbackFrame* Handle::FrameAt(std::size_t level) {
   // A totem callback takes a level, but needs no frame.
@@ -54,10 +58,10 @@ Result<ipc::Event> Handle::Begin() {
   return current_->Next();
 }
 
-Handle::Step Handle::DispatchNext(cs_error_t* error) {
+Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {
   EndPulled();
   if (totem_pending_) {
-    CallTotem();
+    CallTotem(call);
     return Step::kDone;
   }
   const auto begun = Begin();
@@ -82,13 +86,13 @@ Handle::Step Handle::DispatchNext(cs_error_t* error) {
   frame->SetGroup(group_);
   frame->event = *begun;
   frame->member = current_.get();
-  return begun->kind == ipc::Event::Kind::kView ? DeliverView(frame)
-                                                : DeliverMessage(frame);
+  return begun->kind == ipc::Event::Kind::kView ? DeliverView(call, frame)
+                                                : DeliverMessage(call, frame);
 }
 
-Handle::Step Handle::DeliverView(CallbackFrame* frame) {
-  Delivery delivery(this, frame);
-  delivery.EndEvent();
+Handle::Step Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
+  DispatchCall::Callback running(call, frame);
+  running.EndEvent();
   if (callbacks_.wants_initial_totem && !totem_done_) {
     totem_done_ = true;
     totem_pending_ = true;
@@ -99,11 +103,11 @@ Handle::Step Handle::DeliverView(CallbackFrame* frame) {
   return Step::kDone;
 }
 
-Handle::Step Handle::DeliverMessage(CallbackFrame* frame) {
-  Delivery delivery(this, frame);
+Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame) {
+  DispatchCall::Callback running(call, frame);
   const ipc::Event& event = frame->event;
   if (callbacks_.deliver != nullptr) {
-    delivery.EndEvent();
+    running.EndEvent();
     callbacks_.deliver(id_, &frame->group(), event.sender.node_id,
                        event.sender.pid, frame->message(), event.length_bytes);
   } else if (callbacks_.deliver_zcb != nullptr) {
@@ -113,10 +117,10 @@ Handle::Step Handle::DeliverMessage(CallbackFrame* frame) {
   return Step::kDone;
 }
 
-void Handle::CallTotem() {
+void Handle::CallTotem(DispatchCall* call) {
   totem_pending_ = false;
   const std::uint32_t node_id = attachment_->node_id();
-  Delivery delivery(this, nullptr);
+  const DispatchCall::Callback running(call, nullptr);
   callbacks_.totem_confchg(id_, cpg_ring_id{node_id, 1}, 1, &node_id);
 }
 

@@ -7,7 +7,7 @@
 
 namespace zcb::cpg {
 
-Handle::Handle(Model model, const Callbacks& callbacks, void* context,
+Handle::Handle(Model model, const Callbacks& callbacks,
                const HandleOptionValues& options,
                std::shared_ptr<ipc::Attachment> attachment,
                std::unique_ptr<ipc::Doorbell> bell)
@@ -15,7 +15,6 @@ Handle::Handle(Model model, const Callbacks& callbacks, void* context,
       callbacks_(callbacks),
       attachment_(std::move(attachment)),
       bell_(std::move(bell)),
-      context_(context),
       options_(options) {}
 
 Handle::~Handle() {
@@ -67,8 +66,22 @@ void Handle::BeforeUnlock() {
     if (waiters_ > 0) bell_->Ring();
     return;
   }
-  if (!descriptor_shared_ && waiters_ == 0) return;
+  if (!descriptor_shared_ && waiters_ == 0) {
+    SayIfQuiet();
+    return;
+  }
   if (!PrepareSleep()) Ring();
+}
+
+// A place once said needs no taking back when something comes: then its slot
+// is filled. A thread that waits has announced its sleep, and who dispatches
+// meanwhile and finds nothing leaves that as it is.
+void Handle::SayIfQuiet() {
+  if (current_ == nullptr || pulled_.member != nullptr || level_ != 0 ||
+      stalled_ || totem_pending_) {
+    return;
+  }
+  if (const auto place = current_->EmptyNext()) quiet_.Say(*place);
 }
 
 void Handle::Ring() {
@@ -136,11 +149,23 @@ bool Handle::TakeSpuriousRing() {
 }
 
 int Handle::ShareDescriptor() {
+  quiet_.Unsay();  // from now on every dispatch looks after the bell
   descriptor_shared_ = true;
   return bell_->descriptor();
 }
 
 // --- membership --------------------------------------------------------------
+
+bool Handle::AnyHolds(const ipc::Attachment& attachment,
+                      const ipc::GroupName& group) {
+  bool any = false;
+  auto& handles = ProcessState::Find()->handles();
+  handles.ForEachHandle([&](std::uint64_t id) {
+    const auto pin = handles.Find(id);
+    if (pin && pin->Holds(attachment, group)) any = true;
+  });
+  return any;
+}
 
 Outcome Handle::Join(const ipc::GroupName& group) {
   if (current_ != nullptr) {
@@ -151,8 +176,14 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   }
   retired_.reserve(retired_.size() + 1);  // so that End() cannot fail
   auto joined = attachment_->Join(group, bell_.get());
-  if (!joined) return joined.failure();
+  if (!joined) {
+    if (joined.status() == Status::kExist && !AnyHolds(*attachment_, group)) {
+      return {Status::kTryAgain, "its handle is finalized, but still in use"};
+    }
+    return joined.failure();
+  }
   group_ = group;
+  SetHeld(group);
   current_ = std::move(*joined);
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
@@ -173,6 +204,19 @@ void Handle::End(ipc::Member* member) {
   // seq_cst <-> handle.pin: exchanged before DropRetired() counts the senders
   member_.store(nullptr, std::memory_order_seq_cst);
   retired_.push_back(std::move(current_));
+  SetHeld(std::nullopt);
+}
+
+void Handle::SetHeld(const std::optional<ipc::GroupName>& group) {
+  const std::lock_guard lock(held_mutex_);
+  held_ = group;
+}
+
+bool Handle::Holds(const ipc::Attachment& attachment,
+                   const ipc::GroupName& group) const {
+  if (closing() || &attachment != attachment_.get()) return false;
+  const std::lock_guard lock(held_mutex_);
+  return held_ == group;
 }
 
 void Handle::DropRetired() {

@@ -16,12 +16,15 @@
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
+#include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
 #include "ipc/member.h"
 
 namespace zcb::cpg {
+
+class DispatchCall;
 
 enum class Model : std::uint8_t { kV1, kZcb };
 
@@ -44,7 +47,7 @@ struct Callbacks {
 // member is awake and nobody rings.
 class Handle {
  public:
-  Handle(Model model, const Callbacks& callbacks, void* context,
+  Handle(Model model, const Callbacks& callbacks,
          const HandleOptionValues& options,
          std::shared_ptr<ipc::Attachment> attachment,
          std::unique_ptr<ipc::Doorbell> bell);
@@ -72,12 +75,10 @@ class Handle {
   ipc::Attachment& attachment() const { return *attachment_; }
   HandleOptions& options() { return options_; }
   const HandleOptions& options() const { return options_; }
-  // relaxed, all three: values that carry nothing with them
-  void* context() const { return context_.load(std::memory_order_relaxed); }
-  void set_context(void* context) {
-    context_.store(context, std::memory_order_relaxed);
-  }
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // True: a dispatch that does not wait finds nothing and does nothing. Loads
+  // alone; false says nothing.
+  bool IsQuiet() const { return quiet_.Holds(); }
 
   // The member through which to send now; nullptr: not joined. Only under a
   // pin of kind kSender, and only as long.
@@ -95,6 +96,10 @@ class Handle {
     return closing_.load(std::memory_order_seq_cst);
   }
 
+  // True if it is open and a member of that group. Takes no other lock.
+  bool Holds(const ipc::Attachment& attachment,
+             const ipc::GroupName& group) const;
+
   // --- under the lock ------------------------------------------------------
   Outcome Join(const ipc::GroupName& group);
   Outcome Leave(const ipc::GroupName& group);
@@ -104,8 +109,9 @@ class Handle {
   bool TakeSpuriousRing();
 
   enum class Step { kNothing, kDone, kFailed };
-  // Runs the callback of the next event. kFailed: `*error` says why.
-  Step DispatchNext(cs_error_t* error);
+  // Runs the callback of the next event, for that call, which may be abandoned
+  // afterwards: then leave the handle alone. kFailed: `*error` says why.
+  Step DispatchNext(DispatchCall* call, cs_error_t* error);
   cs_error_t PullNext(cpg_zcb_message* message);
   // Ends what PullNext() handed out last.
   void EndPulled();
@@ -116,9 +122,14 @@ class Handle {
 
  private:
   friend class Lock;
-  class Delivery;
+  friend class DispatchCall;
 
+  static bool AnyHolds(const ipc::Attachment& attachment,
+                       const ipc::GroupName& group);
+  void SetHeld(const std::optional<ipc::GroupName>& group);
   bool HasEvent() const;
+  // Says so if there is nothing to dispatch and the bell is nobody's business.
+  void SayIfQuiet();
   // Announces sleep unless there is an event; true if it did: whoever waits
   // may wait, and will be rung.
   bool PrepareSleep();
@@ -131,9 +142,9 @@ class Handle {
   // Ends an event of `member`; if that was the own leave, the handle has left.
   void End(ipc::Member* member);
   void DropRetired();
-  void CallTotem();
-  Step DeliverView(CallbackFrame* frame);
-  Step DeliverMessage(CallbackFrame* frame);
+  void CallTotem(DispatchCall* call);
+  Step DeliverView(DispatchCall* call, CallbackFrame* frame);
+  Step DeliverMessage(DispatchCall* call, CallbackFrame* frame);
   CallbackFrame* FrameAt(std::size_t level);
 
   const Model model_;
@@ -148,9 +159,9 @@ class Handle {
   // closing_  BeginClose        waiters        handle.close (with the bell)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
-  std::atomic<void*> context_;
   std::atomic<bool> flow_control_{false};
   HandleOptions options_;
+  QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows
   std::size_t lock_depth_ = 0;
@@ -158,6 +169,8 @@ class Handle {
   // Left, but senders or frames may still hold a pointer.
   std::vector<std::unique_ptr<ipc::Member>> retired_;
   ipc::GroupName group_;
+  mutable std::mutex held_mutex_;  // guards held_; the innermost lock
+  std::optional<ipc::GroupName> held_;
 
   bool descriptor_shared_ = false;
   std::uint32_t waiters_ = 0;

@@ -3,10 +3,13 @@
 // handle = check << 32 | index. The slot's PinWord says which check is valid
 // and how many threads are inside.
 //
-// word    written by                read by   edge it carries
-// word    Open, Pin, Unpin, Close   all       handle.open   (object -> word)
-//                                             handle.unpin  (last use -> word)
-// chunk   Open                      all       handle.grow   (slots -> pointer)
+// word    written by                read by    edge it carries
+// word    Open, Pin, Unpin, Close   all        handle.open   (object -> word)
+//                                              handle.unpin  (last use -> word)
+// note    Open, Pin::set_note       ReadNote   handle.note   (what it is about,
+//                                              and the closing of the handle
+//                                              that had the slot before -> note)
+// chunk   Open                      all        handle.grow   (slots -> pointer)
 #ifndef ZCB_CPG_HANDLE_TABLE_H_
 #define ZCB_CPG_HANDLE_TABLE_H_
 
@@ -17,6 +20,7 @@
 #include <memory>
 #include <mutex>
 
+#include "allocator/errno_saver.h"
 #include "cpg/pin_word.h"
 #include "cpg/random_check.h"
 
@@ -25,6 +29,9 @@ namespace zcb::cpg {
 // Any thread. Lookup is lock-free and makes no system call; opening and the
 // final destruction take a private mutex. Slots are never unmapped, so a stale
 // handle reads a live word, whatever it is.
+//
+// Beside its object a handle has a note, a word that the owner chooses and that
+// ReadNote() gets without pinning: no write to a line that others use.
 template <typename T>
 class HandleTable {
   struct Slot;
@@ -63,6 +70,10 @@ class HandleTable {
     explicit operator bool() const { return slot_ != nullptr; }
     T* operator->() const { return slot_->object; }
     T& operator*() const { return *slot_->object; }
+    void set_note(void* note) const {
+      // release -> handle.note: what the note is about is whole
+      slot_->note.store(note, std::memory_order_release);
+    }
 
    private:
     friend class HandleTable;
@@ -76,13 +87,17 @@ class HandleTable {
   // A handle for the object; `prepare(object, handle)` runs before anybody can
   // look it up. 0: the table is full. May throw bad_alloc.
   template <typename Prepare>
-  std::uint64_t Open(std::unique_ptr<T> object, Prepare&& prepare) {
+  std::uint64_t Open(std::unique_ptr<T> object, Prepare&& prepare,
+                     void* note = nullptr) {
     Slot* slot = TakeSlot();
     if (slot == nullptr) return 0;
     const std::uint32_t check = RandomCheck();
     const std::uint64_t handle = std::uint64_t{check} << 32 | slot->index;
     prepare(object.get(), handle);
     slot->object = object.release();
+    // release -> handle.note: who reads this note for the slot's last handle
+    // finds that one closed
+    slot->note.store(note, std::memory_order_release);
     // release -> handle.open: the object is whole before it can be found
     slot->word.store(PinWord::Opened(check).raw(), std::memory_order_release);
     return handle;
@@ -100,6 +115,32 @@ class HandleTable {
     return Enter(
         handle, PinWord::Kind::kCall,
         [](PinWord word, std::uint32_t check) { return word.Close(check); });
+  }
+
+  // The handle's note, in `*note`. False: no such handle, or closed. Wait-free,
+  // loads alone.
+  //
+  // The note is this handle's and no other's: it is read between two looks at
+  // the word. The first finds the handle open, so the note is its own or of a
+  // later handle in the same slot; the latter was stored after our handle had
+  // been closed, and then the second look finds it closed.
+  bool ReadNote(std::uint64_t handle, void** note) const {
+    const auto check = static_cast<std::uint32_t>(handle >> 32);
+    const Slot* slot = SlotAt(static_cast<std::uint32_t>(handle));
+    if (slot == nullptr) return false;
+    // acquire <- handle.open: our note is there, or a later one
+    if (!PinWord(slot->word.load(std::memory_order_acquire)).IsOpenAs(check)) {
+      return false;
+    }
+    // acquire <- handle.note: what it is about; and if it is a later handle's,
+    // the closing of ours
+    void* const seen = slot->note.load(std::memory_order_acquire);
+    // relaxed: not before the note, which was acquired
+    if (!PinWord(slot->word.load(std::memory_order_relaxed)).IsOpenAs(check)) {
+      return false;
+    }
+    *note = seen;
+    return true;
   }
 
   // True if a sender may be inside. Call it after you have made what senders
@@ -140,7 +181,8 @@ class HandleTable {
     std::atomic<std::uint64_t> word{0};  // a PinWord
     T* object = nullptr;                 // stays while the word is not zero
     Slot* next_free = nullptr;           // under the mutex
-    std::uint32_t index = 0;             // never changes
+    std::atomic<void*> note{nullptr};
+    std::uint32_t index = 0;  // never changes
   };
 
   Slot* SlotAt(std::uint32_t index) const {
@@ -181,8 +223,10 @@ class HandleTable {
     if (after.finished()) Destroy(slot);
   }
 
-  void Destroy(Slot* slot) {
+  [[gnu::noinline, gnu::cold]] void Destroy(Slot* slot) {
     // Closed and unpinned: nobody else touches the slot until it is free.
+    // Functions that make no system call get here, too.
+    const alloc::ErrnoSaver saver;
     delete slot->object;
     slot->object = nullptr;
     const std::lock_guard lock(mutex_);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "allocator/cancel_shield.h"
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 
@@ -41,9 +42,9 @@ cs_error_t Initialize(cpg_handle_t* handle, Model model,
   auto bell = (*attachment)->MakeDoorbell();
   if (!bell) return ToCsError(bell.status());
   *handle = (*state)->handles().Open(
-      std::make_unique<Handle>(model, callbacks, context, *options,
+      std::make_unique<Handle>(model, callbacks, *options,
                                std::move(*attachment), std::move(*bell)),
-      [](Handle* object, std::uint64_t id) { object->set_id(id); });
+      [](Handle* object, std::uint64_t id) { object->set_id(id); }, context);
   return *handle == 0 ? CS_ERR_NO_RESOURCES : CS_OK;
 }
 
@@ -107,6 +108,7 @@ cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
   return Guarded([&] {
     if (handle == nullptr) return CS_ERR_INVALID_PARAM;
     *handle = 0;
+    const zcb::alloc::CancelShield shield;
     return InitializeModel(handle, model, model_data, context);
   });
 }
@@ -151,21 +153,23 @@ cs_error_t cpg_max_atomic_msgsize_get(cpg_handle_t handle, uint32_t* size) {
   });
 }
 
+// Not Guarded(): a few loads, which neither throw nor touch errno.
 cs_error_t cpg_context_get(cpg_handle_t handle, void** context) {
-  return Guarded([&] {
-    const auto pin = FindHandle(handle);
-    if (!pin) return CS_ERR_BAD_HANDLE;
-    if (context == nullptr) return CS_ERR_INVALID_PARAM;
-    *context = pin->context();
-    return CS_OK;
-  });
+  const ProcessState* state = ProcessState::Find();
+  void* note = nullptr;
+  if (state == nullptr || !state->handles().ReadNote(handle, &note)) {
+    return CS_ERR_BAD_HANDLE;
+  }
+  if (context == nullptr) return CS_ERR_INVALID_PARAM;
+  *context = note;
+  return CS_OK;
 }
 
 cs_error_t cpg_context_set(cpg_handle_t handle, void* context) {
   return Guarded([&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
-    pin->set_context(context);
+    pin.set_note(context);
     return CS_OK;
   });
 }

@@ -30,6 +30,9 @@ class PinWord {
     return static_cast<std::uint32_t>(raw_ >> kCheckShift);
   }
   constexpr bool open() const { return (raw_ & kOpen) != 0; }
+  constexpr bool IsOpenAs(std::uint32_t check_wanted) const {
+    return raw_ >> kOpenShift == (std::uint64_t{check_wanted} << 1 | 1);
+  }
   constexpr std::uint64_t senders() const {
     return (raw_ >> kSenderShift) & kMaxSenders;
   }
@@ -41,7 +44,7 @@ class PinWord {
   // Pure transitions. nullopt: not this handle, closed, or a counter is full.
   constexpr std::optional<PinWord> Pin(std::uint32_t check_wanted,
                                        Kind kind) const {
-    if (check() != check_wanted || !open()) return std::nullopt;
+    if (!IsOpenAs(check_wanted)) return std::nullopt;
     if (kind == Kind::kSender) {
       if (senders() == kMaxSenders) return std::nullopt;
     } else if (calls() == kMaxCalls) {
@@ -67,7 +70,8 @@ class PinWord {
   static constexpr unsigned kCheckShift = 32;
   static constexpr std::uint64_t kMaxCalls = 0xffff;
   static constexpr std::uint64_t kMaxSenders = 0x7fff;
-  static constexpr std::uint64_t kOpen = std::uint64_t{1} << 31;
+  static constexpr unsigned kOpenShift = 31;
+  static constexpr std::uint64_t kOpen = std::uint64_t{1} << kOpenShift;
   std::uint64_t raw_ = 0;
 };
 static_assert(sizeof(PinWord) == 8);

@@ -48,7 +48,9 @@ class ProcessState {
     return reachable_[index].load(std::memory_order_acquire);
   }
 
+  // The context of a cpg_handle_t is its note.
   HandleTable<Handle>& handles() { return handles_; }
+  const HandleTable<Handle>& handles() const { return handles_; }
   HandleTable<IterationWalk>& walks() { return walks_; }
 
   // At exit: ends every handle, so that the others learn it now, and gives the

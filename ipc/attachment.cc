@@ -1,11 +1,14 @@
 #include "ipc/attachment.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 
+#include "allocator/cancel_shield.h"
 #include "allocator/fork_guard.h"
 #include "allocator/unit_word.h"
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/member.h"
 #include "ipc/member_table.h"
 #include "ipc/reaper.h"
@@ -127,6 +130,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->keeps_ = std::move(*keeps);
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
+  // Not to be had: those who wait look again by themselves.
+  (void)EnableHeavyBarriers();
   attachment->ReapAllDead();
   registry.attachments.push_back(attachment);
   return attachment;
@@ -180,27 +185,43 @@ Result<std::unique_ptr<Doorbell>> Attachment::MakeDoorbell() {
   return bell;
 }
 
+// True if an entry of ours is in the group and its end is not in the order.
+// What has left can be joined again at once, by another member: everybody finds
+// the old one's leave before the new one's join.
+bool Attachment::IsMemberOf(const GroupView& group) const {
+  // acquire <- ring.tail: what lies below is published
+  const std::uint64_t tail =
+      group.header().tail.load(std::memory_order_acquire);
+  if (tail > 0) ApplyUpTo(group, tail - 1);
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    const EntryState& entry = group.entry(i);
+    // acquire <- member.claim: ours were claimed under this mutex
+    const EntryWord word(entry.word.load(std::memory_order_acquire));
+    if (word.lease() != region_->lease() ||
+        (word.phase() != EntryWord::Phase::kJoining &&
+         word.phase() != EntryWord::Phase::kMember)) {
+      continue;
+    }
+    // acquire <- member.apply: applied above, by us or before
+    const OrderWord leave(entry.leave.load(std::memory_order_acquire));
+    if (leave.generation() != word.generation() || !leave.is_set()) return true;
+  }
+  return false;
+}
+
 Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
                                                  Doorbell* bell,
                                                  Membership membership) {
   const std::lock_guard lock(join_mutex_);
   const auto group = directory_->FindOrMake(name);
   if (!group) return group.failure();
-  const LeaseId lease = region_->lease();
-  const std::uint32_t high = group->EntryHigh();
-  for (std::uint32_t i = 0;
-       membership == Membership::kOnePerProcess && i < high; ++i) {
-    // acquire <- member.claim: ours were claimed under this mutex
-    const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
-    if (word.lease() != lease) continue;
-    if (word.phase() == EntryWord::Phase::kJoining ||
-        word.phase() == EntryWord::Phase::kMember) {
-      return {Status::kExist, "this process is a member of that group"};
-    }
+  if (membership == Membership::kOnePerProcess && IsMemberOf(*group)) {
+    return {Status::kExist, "this process is a member of that group"};
   }
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
-  ReapAllDead();
+  ReapBeforeJoin(*group);
   std::unique_ptr<Member> member(new Member(shared_from_this(), *group, bell));
   const Outcome joined = member->JoinRing();
   if (!joined) return joined.failure();
@@ -257,26 +278,52 @@ void Attachment::ReapIfGone(LeaseId lease) {
   if (region_->MarkDeadIfGone(lease)) Reap(this, lease);
 }
 
+bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
+  // acquire <- lease.attach: who it is
+  const LeaseWord word(
+      region_->lease_word(lease_slot).load(std::memory_order_acquire));
+  const LeaseId lease{lease_slot, word.generation()};
+  const bool has_gone =
+      word.phase() == LeaseWord::Phase::kDead ||
+      (word.phase() == LeaseWord::Phase::kAlive && lease != region_->lease() &&
+       region_->MarkDeadIfGone(lease));
+  if (has_gone) Reap(this, lease);
+  return has_gone;
+}
+
 bool Attachment::ReapAllDead() {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
-    // acquire <- lease.attach: who it is
-    const LeaseWord word(
-        region_->lease_word(slot).load(std::memory_order_acquire));
-    const LeaseId lease{slot, word.generation()};
-    const bool has_gone =
-        word.phase() == LeaseWord::Phase::kDead ||
-        (word.phase() == LeaseWord::Phase::kAlive &&
-         lease != region_->lease() && region_->MarkDeadIfGone(lease));
-    if (!has_gone) continue;
-    Reap(this, lease);
-    reaped = true;
+    if (ReapIfDead(slot)) reaped = true;
   }
   return reaped;
 }
 
+// Whoever is in the group and dead, so that the joiner's first view holds none
+// of them; and some of the others, in turn: those that nobody watches, since
+// they were alone or in no group. A look is a system call that goes through the
+// locks of every process attached, so looking at all of them would make a join
+// in a region of many processes as slow as the square of their number. Under
+// memory pressure, and when a process attaches, everybody is looked at.
+void Attachment::ReapBeforeJoin(const GroupView& group) {
+  constexpr std::uint16_t kLooks = 16;
+  const std::uint16_t high = region_->LeaseHighWater();
+  const std::uint32_t entries = group.EntryHigh();
+  for (std::uint32_t i = 0; i < entries; ++i) {
+    // acquire <- member.claim: whose process it is
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    if (word.gates() && word.lease().slot < high) ReapIfDead(word.lease().slot);
+  }
+  for (std::uint16_t i = 0; i < std::min(kLooks, high); ++i) {
+    next_look_ = next_look_ + 1 < high ? next_look_ + 1 : 0;
+    ReapIfDead(next_look_);
+  }
+}
+
 bool Attachment::ReapLaggards(const GroupView& group) {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   // acquire <- ring.reclaim: who stands here holds everybody back
   const std::uint64_t base =
@@ -304,7 +351,48 @@ std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
                                        std::uint64_t most) {
   const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
+  if (SomebodyWaitsForRoom(group)) RingForRoom(group, moved != 0);
   return moved;
+}
+
+std::atomic<std::uint64_t>& Attachment::MemoryWait() const {
+  return region_->meta<IpcHeader>(geometry_.header_offset)->memory_wait;
+}
+
+void Attachment::RaiseMemoryWait() {
+  // relaxed: a thread that frees just now is too early, as if it had been
+  memory_waited_for_.store(true, std::memory_order_relaxed);
+  RaiseMaybe(&MemoryWait());
+  // Whoever reads in any group may be the one whose reading gives back.
+  directory_->ForEachGroup(
+      [](const GroupView& group) { RaiseMaybe(&group.header().room); });
+}
+
+void Attachment::RingForRoom(const GroupView& group, bool memory_came_back) {
+  // acquire <- room.wait: whether memory is waited for anywhere
+  const bool maybe_memory =
+      GroupSleepWord(MemoryWait().load(std::memory_order_acquire)).maybe();
+  ringer_->RingForRoom(group, memory_came_back, maybe_memory);
+  if (maybe_memory && memory_came_back) RingForMemory();
+}
+
+void Attachment::RingForMemory() {
+  // seq_cst <-> room.wait: read before the waiters are looked at
+  std::uint64_t before = MemoryWait().load(std::memory_order_seq_cst);
+  if (!GroupSleepWord(before).maybe()) {
+    memory_waited_for_.store(false, std::memory_order_relaxed);  // a hint
+    return;
+  }
+  bool somebody_waits = false;
+  directory_->ForEachGroup([&](const GroupView& group) {
+    somebody_waits = ringer_->RingForRoom(group, true, true) || somebody_waits;
+  });
+  if (somebody_waits) return;
+  // seq_cst <-> room.wait: from exactly what we read first; failure relaxed: a
+  // waiter came meanwhile
+  MemoryWait().compare_exchange_strong(
+      before, GroupSleepWord(before).NobodySleeps().raw(),
+      std::memory_order_seq_cst, std::memory_order_relaxed);
 }
 
 std::uint64_t Attachment::ReclaimAllGroups() {

@@ -5,6 +5,7 @@
 #ifndef ZCB_IPC_ATTACHMENT_H_
 #define ZCB_IPC_ATTACHMENT_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -84,9 +85,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Joins: on success the join is in the group's order, and the first event of
   // the member is the view that contains it. `bell` must outlive the Member.
   //
-  // kExist        this process is a member of that group already
-  // kTryAgain     its earlier membership is not yet out of the group's ring,
-  //               or a slot race was lost too often
+  // kExist        this process is a member of that group already; a member
+  //               whose leave is in the order is none any more
+  // kTryAgain     the group's ring is full
   // kNoResources  no room for a group, a member or a thread
   // kNoMemory     the file system is full
   // kLibrary      damaged region
@@ -136,8 +137,15 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   GroupDirectory& directory() { return *directory_; }
   KeepTable& keeps() { return *keeps_; }
   BellRinger& ringer() { return *ringer_; }
-  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep.
+  // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
+  // and senders that wait for room.
   std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
+  // Rings the senders that wait for room in a group, if it has some, or for
+  // memory in any group, if some has come back.
+  void RingForRoom(const GroupView& group, bool memory_came_back);
+  void RingForMemory();
+  // Senders of this process are going to wait for memory.
+  void RaiseMemoryWait();
   // Looks for the dead among those that hold a group's ring back.
   bool ReapLaggards(const GroupView& group);
   // Watches a member's process from now on.
@@ -145,8 +153,15 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
 
  private:
   Attachment() = default;
+  bool IsMemberOf(const GroupView& group) const;
   Outcome StartWatcher();
   bool ReapAllDead();  // true if somebody was dead
+  bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
+  // What a join can do for the region at a bounded price: see the definition.
+  void ReapBeforeJoin(const GroupView& group);
+  std::atomic<std::uint64_t>& MemoryWait() const;
+  // Senders of this process wait for memory, maybe: a free of ours may be it.
+  std::atomic<bool> memory_waited_for_{false};
 
   // Destroyed from the bottom up: the watcher first, the region last.
   std::shared_ptr<alloc::Region> region_;
@@ -156,8 +171,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
-  std::mutex join_mutex_;  // guards joins, next_bell_ and starting the watcher
+  std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
+  std::uint16_t next_look_ = 0;  // lease slot, of ReapBeforeJoin()
   std::unique_ptr<alloc::ProcessWatcher> watcher_;
 };
 

@@ -68,7 +68,12 @@ Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
 Outcome Attachment::FreePayload(const void* payload) {
   const auto live = FindLivePayload(payload);
   if (!live) return live.failure();
-  return allocator_->Free(live->buffer);
+  const Outcome freed = allocator_->Free(live->buffer);
+  // relaxed: a hint
+  if (freed && memory_waited_for_.load(std::memory_order_relaxed)) {
+    RingForMemory();
+  }
+  return freed;
 }
 
 std::uint64_t Attachment::LargestPayloadBytes() const {
@@ -95,6 +100,7 @@ Outcome Attachment::Release(const void* payload) {
     released = keeps_->LetGo(allocator_.get(), *ref);
     if (released.status() != Status::kInvalidParam) break;
   }
+  if (released) RingForMemory();
   return released;
 }
 

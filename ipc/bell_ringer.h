@@ -1,8 +1,11 @@
-// Wakes the members of a group that sleep and have something to read.
+// Wakes the members of a group that sleep and have something to read, and the
+// senders that wait for room in it.
 #ifndef ZCB_IPC_BELL_RINGER_H_
 #define ZCB_IPC_BELL_RINGER_H_
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <mutex>
 
 #include "allocator/region.h"
@@ -20,6 +23,27 @@ inline bool SomebodyMaySleep(const GroupView& group) {
       .maybe();
 }
 
+// Says "maybe" in a group's word.
+inline void RaiseMaybe(std::atomic<std::uint64_t>* group_word) {
+  // relaxed: the exchange checks it
+  std::uint64_t raw = group_word->load(std::memory_order_relaxed);
+  // seq_cst <-> bell.sleep, room.wait: a new version, so that nobody who looked
+  // before clears it; failure relaxed: try from the newer one. Each failure
+  // means that another sleeper or ringer got through.
+  while (!group_word->compare_exchange_weak(
+      raw, GroupSleepWord(raw).SomebodySleeps().raw(),
+      std::memory_order_seq_cst, std::memory_order_relaxed)) {
+  }
+}
+
+// True if a sender may wait for room: then call Attachment::ReclaimGroup. One
+// load of the same line, after a cursor was moved and LightBarrier().
+inline bool SomebodyWaitsForRoom(const GroupView& group) {
+  // relaxed: ordered by the barrier, room.wait; what it leads to reads anew
+  return GroupSleepWord(group.header().room.load(std::memory_order_relaxed))
+      .maybe();
+}
+
 // Thread-safe. Holds the descriptors of the bells rung lately, so that a ring
 // is one write(2). The mutex is private to the process.
 class BellRinger {
@@ -33,7 +57,17 @@ class BellRinger {
   // "maybe" if nobody sleeps. Never blocks.
   void RingSleepers(const GroupView& group);
 
+  // Rings every sender that waits for room in this group, if there is some, and
+  // with `memory_came_back` those that wait for memory; clears the group's
+  // "maybe" if nobody waits, unless `keep_maybe`. Never blocks. True if a sender
+  // was found that waits for memory.
+  bool RingForRoom(const GroupView& group, bool memory_came_back,
+                   bool keep_maybe);
+
  private:
+  // Rings one entry's bell for room. False: it could not be opened just now.
+  bool RingRoomBell(EntryState* entry, alloc::LeaseId lease);
+
   // False if the bell could not be opened just now.
   bool Ring(const BellName& name);
 

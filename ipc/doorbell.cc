@@ -9,10 +9,13 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "allocator/cancel_shield.h"
+
 namespace zcb::ipc {
 namespace {
 
 using Path = std::array<char, 160>;
+constexpr mode_t kAccessBits = 0777;
 
 // NAME.bell.SLOT.GENERATION.NUMBER, beside the region's files. The generation
 // keeps a dead process's bells apart from its successor's.
@@ -24,7 +27,8 @@ Path PathOf(const alloc::Region& region, const BellName& name) {
   return path;
 }
 
-int OpenFifo(const alloc::Region& region, const char* path) {
+int OpenFifo(const alloc::Region& region, const char* path,
+             mode_t* mode = nullptr) {
   // Read and write: opening never blocks or fails for want of a peer, and
   // writing never raises SIGPIPE, since we are a reader ourselves.
   const int fd = openat(region.directory_fd(), path,
@@ -36,7 +40,15 @@ int OpenFifo(const alloc::Region& region, const char* path) {
     errno = EINVAL;
     return -1;
   }
+  if (mode != nullptr) *mode = facts.st_mode & kAccessBits;
   return fd;
+}
+
+// A leftover of a region long gone may have the name.
+bool MakeFifo(const alloc::Region& region, const char* path, mode_t mode) {
+  if (mkfifoat(region.directory_fd(), path, mode) == 0) return true;
+  return errno == EEXIST && unlinkat(region.directory_fd(), path, 0) == 0 &&
+         mkfifoat(region.directory_fd(), path, mode) == 0;
 }
 
 }  // namespace
@@ -47,21 +59,24 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
   const alloc::LeaseId lease = region->lease();
   bell->name_ = {lease.slot, lease.generation, number};
   const Path path = PathOf(*region, bell->name_);
-  // A leftover of a region long gone may have the name.
-  unlinkat(region->directory_fd(), path.data(), 0);
-  if (mkfifoat(region->directory_fd(), path.data(),
-               static_cast<mode_t>(region->file_mode())) != 0) {
+  const auto wanted = static_cast<mode_t>(region->file_mode());
+  if (!MakeFifo(*region, path.data(), wanted)) {
     return {errno == ENOSPC ? Status::kNoMemory : Status::kNoResources,
             "cannot make a doorbell (FIFO)"};
   }
-  // The umask may have cut the mode of a region shared with a group.
-  if (fchmodat(region->directory_fd(), path.data(),
-               static_cast<mode_t>(region->file_mode()), 0) != 0) {
-    unlinkat(region->directory_fd(), path.data(), 0);
-    return {Status::kNoResources, "cannot set a doorbell's mode"};
+  bell->region_ = std::move(region);  // from here on the file goes with it
+  mode_t mode = 0;
+  bell->descriptor_ = OpenFifo(*bell->region_, path.data(), &mode);
+  // The umask may have cut the mode of a region shared with a group, even so
+  // much that we cannot open it ourselves.
+  if (bell->descriptor_ < 0 || mode != wanted) {
+    if (fchmodat(bell->region_->directory_fd(), path.data(), wanted, 0) != 0) {
+      return {Status::kNoResources, "cannot set a doorbell's mode"};
+    }
+    if (bell->descriptor_ < 0) {
+      bell->descriptor_ = OpenFifo(*bell->region_, path.data());
+    }
   }
-  bell->descriptor_ = OpenFifo(*region, path.data());
-  bell->region_ = std::move(region);
   if (bell->descriptor_ < 0) {
     return {Status::kNoResources, "cannot open a doorbell (FIFO)"};
   }
@@ -69,6 +84,7 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
 }
 
 Doorbell::~Doorbell() {
+  const alloc::CancelShield shield;
   if (descriptor_ >= 0) close(descriptor_);
   if (region_ != nullptr && region_->IsOurs()) {
     unlinkat(region_->directory_fd(), PathOf(*region_, name_).data(), 0);
@@ -76,6 +92,7 @@ Doorbell::~Doorbell() {
 }
 
 bool Doorbell::Drain() {
+  const alloc::CancelShield shield;
   std::array<char, 256> sink;
   bool any = false;
   for (;;) {
@@ -104,6 +121,7 @@ int OpenRemoteBell(const alloc::Region& region, const BellName& name) {
 }
 
 void RingDescriptor(int descriptor) {
+  const alloc::CancelShield shield;  // also where destructors ring
   const char byte = 1;
   while (write(descriptor, &byte, 1) < 0 && errno == EINTR) {
   }

@@ -48,7 +48,8 @@ static_assert(offsetof(GroupHeader, evictions) ==
 // bell, room_bell   ringers (count) sleepers        bell.sleep, room.wait
 // room_bell_number  the member: of  ringers         room.wait
 //             a FIFO, + 1
-// wants_memory      the member      ringers         room.wait
+// wants             the member: what  ringers       room.wait
+//             its senders wait for
 // cursor      the member alone      reclaimers      ring.consume
 //
 // Three lines, apart by who writes how often: hardly ever, per sleep, per
@@ -65,7 +66,9 @@ struct EntryState {
   std::atomic<std::uint32_t> bell;       // a futex
   std::atomic<std::uint32_t> room_bell;  // a futex
   std::atomic<std::uint32_t> room_bell_number;
-  std::atomic<std::uint32_t> wants_memory;
+  static constexpr std::uint32_t kWantsRoom = 1;
+  static constexpr std::uint32_t kWantsMemory = 2;
+  std::atomic<std::uint32_t> wants;  // kWantsRoom, kWantsMemory
   alignas(alloc::kCacheLineBytes) std::atomic<std::uint64_t> cursor;
 };
 static_assert(sizeof(EntryState) == 3 * alloc::kCacheLineBytes);
@@ -75,7 +78,7 @@ static_assert(offsetof(EntryState, bell) == alloc::kCacheLineBytes + 16);
 static_assert(offsetof(EntryState, room_bell) == alloc::kCacheLineBytes + 20);
 static_assert(offsetof(EntryState, room_bell_number) ==
               alloc::kCacheLineBytes + 24);
-static_assert(offsetof(EntryState, wants_memory) ==
+static_assert(offsetof(EntryState, wants) ==
               alloc::kCacheLineBytes + 28);
 static_assert(offsetof(EntryState, cursor) == 2 * alloc::kCacheLineBytes);
 

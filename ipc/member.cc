@@ -71,6 +71,11 @@ Outcome Member::JoinRing() {
   // late for him cannot hit our first sleep. relaxed: ours since the claim
   sleep_epoch_ =
       SleepWord(entry().sleep.load(std::memory_order_relaxed)).epoch() + 1;
+  room_epoch_ =
+      SleepWord(entry().room.load(std::memory_order_relaxed)).epoch() + 1;
+  entry().room.store(SleepWord::Of(room_epoch_, SleepWord::State::kAwake).raw(),
+                     std::memory_order_relaxed);
+  entry().room_bell_number.store(0, std::memory_order_relaxed);
   // relaxed: published by the sleeper's own seq_cst store later
   entry().sleep.store(
       SleepWord::Of(sleep_epoch_, SleepWord::State::kAwake).raw(),
@@ -138,23 +143,18 @@ Member::~Member() {
   attachment_->ReclaimGroup(group_, kReclaimAll);
 }
 
-// --- sleep -------------------------------------------------------------------
+// --- sleep -----------------------------------------------------------------
 
-bool Member::AnnounceSleep() {
+bool Member::AnnounceSleep(Bell bell) {
   ++sleep_epoch_;
   // seq_cst <-> bell.sleep: said before we look once more
-  entry().sleep.store(
-      SleepWord::Of(sleep_epoch_, SleepWord::State::kSleeping).raw(),
-      std::memory_order_seq_cst);
-  std::atomic<std::uint64_t>& group_word = group_.header().sleep;
-  std::uint64_t raw = group_word.load(std::memory_order_relaxed);  // CAS checks
-  // seq_cst <-> bell.sleep: a new version, so that nobody who looked before
-  // clears it; failure relaxed: try from the newer one. Each failure means
-  // that another sleeper or ringer got through.
-  while (!group_word.compare_exchange_weak(
-      raw, GroupSleepWord(raw).SomebodySleeps().raw(),
-      std::memory_order_seq_cst, std::memory_order_relaxed)) {
-  }
+  entry().sleep.store(SleepWord::Of(sleep_epoch_,
+                                    bell == Bell::kFutex
+                                        ? SleepWord::State::kParked
+                                        : SleepWord::State::kSleeping)
+                          .raw(),
+                      std::memory_order_seq_cst);
+  RaiseMaybe(&group_.header().sleep);
   return HasNext();
 }
 
@@ -177,6 +177,15 @@ bool Member::HasNext() const {
   SlotWord slot;
   // Damage counts as something: Next() will say so.
   return ReadSlot(group_, position_, &slot) != RingAnswer::kFull;
+}
+
+std::optional<EmptyPlace> Member::EmptyNext() const {
+  if (left() || own_leave_begun_) return std::nullopt;
+  const std::atomic<std::uint64_t>& slot = group_.slot(position_);
+  // relaxed: read for its value, which is looked for again later
+  const SlotWord word(slot.load(std::memory_order_relaxed));
+  if (word.lap() != LapBefore(group_, position_)) return std::nullopt;
+  return EmptyPlace{&slot, word.raw()};
 }
 
 std::uint32_t Member::RingFillPercent() const {

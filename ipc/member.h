@@ -2,9 +2,12 @@
 #ifndef ZCB_IPC_MEMBER_H_
 #define ZCB_IPC_MEMBER_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 
 #include "allocator/buffer_ref.h"
@@ -48,6 +51,12 @@ struct SendOptions {
   bool stamp_time = false;
 };
 
+// A slot that the next event will fill, and what is in it until then.
+struct EmptyPlace {
+  const std::atomic<std::uint64_t>* slot = nullptr;
+  std::uint64_t raw = 0;
+};
+
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
 // the sleep calls from one thread at a time (cpg/ holds a handle's lock).
 // Everything is lock-free across processes: no call waits for another process.
@@ -87,6 +96,9 @@ class Member {
 
   // True if Next() would find something. Wait-free, no system call.
   bool HasNext() const;
+  // Where Next() will find something; nullopt: it would now, or never again.
+  // The slot stays mapped as long as the attachment.
+  std::optional<EmptyPlace> EmptyNext() const;
 
   // The membership after the last begun view event, sorted by (node, pid).
   const View& view() const { return view_; }
@@ -99,14 +111,43 @@ class Member {
   bool left() const { return left_.load(std::memory_order_relaxed); }
 
   // --- sleep -----------------------------------------------------------------
-  // Announces that this member sleeps: the next publisher rings its doorbell.
-  // True if something can be dispatched already (then nobody may ring: do not
-  // wait, or ring yourself).
-  bool AnnounceSleep();
-  // Ends it. True if the doorbell was (or may have been) rung: drain it.
+  // Announces that this member sleeps: the next publisher rings its doorbell,
+  // or (kFutex) ParkWord(). True if something can be dispatched already (then
+  // nobody may ring: do not wait, or ring yourself).
+  enum class Bell : std::uint8_t { kDoorbell, kFutex };
+  bool AnnounceSleep(Bell bell = Bell::kDoorbell);
+  // Ends it. True if the bell was (or may have been) rung: drain a doorbell.
   bool AnnounceAwake();
+  // What to read before AnnounceSleep(kFutex), and to wait on while unchanged.
+  // It is there as long as the region is mapped.
+  std::atomic<std::uint32_t>* ParkWord() const { return &entry().bell; }
   // Rings the own bell, as if somebody had published.
   void RingSelf();
+
+  // --- room ------------------------------------------------------------------
+  // Any thread; the mutex behind it is private to the process. To wait:
+  //   seen = RoomWord()->load(); AnnounceRoomWait(for);
+  //   if (!HasRoom()) FutexWait(RoomWord(), seen, ...); EndRoomWait(for);
+  //
+  // What is waited for: a place in the ring, or memory anywhere in the region.
+  enum class RoomKind : std::uint8_t { kRing, kMemory };
+  // Reclaims, and looks. A snapshot: another sender may be faster.
+  bool HasRoom();
+  // Says that senders of this member wait, until EndRoomWait(). Whoever makes
+  // room from now on changes RoomWord() and rings the room bell. False: who
+  // reads is not sure to see it (no membarrier(2)): look again now and then.
+  bool AnnounceRoomWait(RoomKind kind);
+  void EndRoomWait(RoomKind kind);
+  std::atomic<std::uint32_t>* RoomWord() const { return &entry().room_bell; }
+  // A doorbell to ring besides; it must outlive the member. While armed, the
+  // announcement stands without any thread that waits.
+  void SetRoomBell(const Doorbell& bell);
+  bool ArmRoomBell(RoomKind kind);
+  void DisarmRoomBell();
+  // Whether the ring waits for this very member to read.
+  bool HoldsRingBack() const;
+  // No longer a member, as far as anybody else is concerned.
+  bool IsOut() const { return !EntryIs(EntryWord::Phase::kMember); }
 
   // --- facts -----------------------------------------------------------------
   MemberAddress address() const { return address_; }
@@ -150,6 +191,13 @@ class Member {
   std::atomic<std::uint64_t> bytes_since_reclaim_{0};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
+  // waiting for room
+  bool Announce();         // under room_mutex_
+  void EndIfNobodyWaits();  // likewise
+  std::mutex room_mutex_;   // guards what follows
+  std::uint64_t room_epoch_ = 0;
+  std::array<std::uint32_t, 2> room_waiters_{};  // by RoomKind
+  std::optional<RoomKind> room_bell_armed_;
 };
 
 }  // namespace zcb::ipc

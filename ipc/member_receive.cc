@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/member_table.h"
 #include "ipc/message_header.h"
@@ -144,6 +145,11 @@ void Member::Done() {
     }
     leaving_.store(true, std::memory_order_relaxed);  // evicted: as if left
     left_.store(true, std::memory_order_relaxed);     // read by this thread
+    attachment_->ReclaimGroup(group_, kReclaimAll);
+  }
+  // The cursor moved before we look who waits for that: room.wait.
+  LightBarrier();
+  if (SomebodyWaitsForRoom(group_)) {
     attachment_->ReclaimGroup(group_, kReclaimAll);
   }
   // A publisher may have stopped before its bell: whoever is awake rings.

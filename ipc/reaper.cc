@@ -88,6 +88,7 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
                     std::memory_order_relaxed));
   attachment->directory().ForEachGroup([&](const GroupView& group) {
     attachment->ringer().RingSleepers(group);
+    attachment->RingForRoom(group, true);
   });
   region.FreeDeadLease(dead);
 }

@@ -1,4 +1,5 @@
-// Who sleeps: one word per member, and one per group that says "maybe".
+// Who sleeps: one word per member, and one per group that says "maybe". The same
+// pair once more for senders that wait for room.
 #ifndef ZCB_IPC_SLEEP_WORD_H_
 #define ZCB_IPC_SLEEP_WORD_H_
 
@@ -11,12 +12,18 @@ namespace zcb::ipc {
 //   63                2 1     0
 //   | epoch:62         | state:2 |
 //
-// kSleeping{e} by the sleeper, with a new epoch each time; kSleeping{e} ->
-// kRung{e} by a ringer, after it rang the bell; kAwake by the sleeper. The
-// epoch keeps a ringer that was late off the next sleep.
+// kSleeping{e} or kParked{e} by the sleeper, with a new epoch each time; either
+// -> kRung{e} by a ringer, after it rang the bell; kAwake by the sleeper. The
+// epoch keeps a ringer that was late off the next sleep. Which of the two says
+// which bell is heard: the FIFO, or the futex in the member's entry.
 class SleepWord {
  public:
-  enum class State : std::uint8_t { kAwake = 0, kSleeping = 1, kRung = 2 };
+  enum class State : std::uint8_t {
+    kAwake = 0,
+    kSleeping = 1,
+    kRung = 2,
+    kParked = 3,
+  };
   constexpr SleepWord() = default;
   constexpr explicit SleepWord(std::uint64_t raw) : raw_(raw) {}
   static constexpr SleepWord Of(std::uint64_t epoch, State state) {
@@ -26,6 +33,9 @@ class SleepWord {
   constexpr std::uint64_t raw() const { return raw_; }
   constexpr State state() const { return State(StateBits::Get(raw_)); }
   constexpr std::uint64_t epoch() const { return EpochBits::Get(raw_); }
+  constexpr bool is_asleep() const {
+    return state() == State::kSleeping || state() == State::kParked;
+  }
   constexpr SleepWord Rung() const { return Of(epoch(), State::kRung); }
   friend constexpr bool operator==(SleepWord, SleepWord) = default;
 

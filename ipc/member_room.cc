@@ -1,0 +1,94 @@
+// Senders that wait for room: who says so, who looks once more, who is rung.
+//
+// What is waited for comes about when somebody's cursor moves, on the data path
+// of a receiver, which only looks at one word of the group (Member::Done). The
+// waiter pays for the order between the two: HeavyBarrier() after it has said
+// that it waits, before it looks for room once more. Edge room.wait.
+#include "ipc/asymmetric_barrier.h"
+#include "ipc/bell_ringer.h"
+#include "ipc/member.h"
+#include "ipc/reclaim.h"
+#include "ipc/ring.h"
+
+namespace zcb::ipc {
+
+bool Member::HasRoom() {
+  RingPlace place;
+  if (FindPlace(group_, group_.message_room(), &place) != RingAnswer::kFull) {
+    return true;  // damage counts: the send will say so
+  }
+  if (attachment_->ReclaimGroup(group_, kReclaimAll) == 0 &&
+      !attachment_->ReapLaggards(group_)) {
+    return false;
+  }
+  return FindPlace(group_, group_.message_room(), &place) != RingAnswer::kFull;
+}
+
+bool Member::HoldsRingBack() const {
+  // acquire <- ring.reclaim: who stands here holds everybody back
+  const std::uint64_t base =
+      group_.header().reclaimed.load(std::memory_order_acquire);
+  // relaxed: our own cursor
+  return entry().cursor.load(std::memory_order_relaxed) <= base;
+}
+
+bool Member::Announce() {
+  const auto wanted = [this](RoomKind kind) {
+    return room_waiters_[std::size_t(kind)] != 0 || room_bell_armed_ == kind;
+  };
+  const std::uint32_t wants =
+      (wanted(RoomKind::kRing) ? EntryState::kWantsRoom : 0) |
+      (wanted(RoomKind::kMemory) ? EntryState::kWantsMemory : 0);
+  ++room_epoch_;
+  // relaxed: carried by the room word
+  entry().wants.store(wants, std::memory_order_relaxed);
+  // seq_cst <-> room.wait: said before we look once more
+  entry().room.store(
+      SleepWord::Of(room_epoch_, SleepWord::State::kSleeping).raw(),
+      std::memory_order_seq_cst);
+  RaiseMaybe(&group_.header().room);
+  if (wanted(RoomKind::kMemory)) attachment_->RaiseMemoryWait();
+  return HeavyBarrier();
+}
+
+void Member::EndIfNobodyWaits() {
+  if (room_waiters_[0] != 0 || room_waiters_[1] != 0 || room_bell_armed_) {
+    return;
+  }
+  // seq_cst <-> room.wait: ringers leave us alone from here
+  entry().room.store(
+      SleepWord::Of(room_epoch_, SleepWord::State::kAwake).raw(),
+      std::memory_order_seq_cst);
+}
+
+bool Member::AnnounceRoomWait(RoomKind kind) {
+  const std::lock_guard lock(room_mutex_);
+  ++room_waiters_[std::size_t(kind)];
+  return Announce();
+}
+
+void Member::EndRoomWait(RoomKind kind) {
+  const std::lock_guard lock(room_mutex_);
+  --room_waiters_[std::size_t(kind)];
+  EndIfNobodyWaits();
+}
+
+void Member::SetRoomBell(const Doorbell& bell) {
+  // relaxed: carried by the next room word
+  entry().room_bell_number.store(bell.name().number + 1,
+                                 std::memory_order_relaxed);
+}
+
+bool Member::ArmRoomBell(RoomKind kind) {
+  const std::lock_guard lock(room_mutex_);
+  room_bell_armed_ = kind;
+  return Announce();
+}
+
+void Member::DisarmRoomBell() {
+  const std::lock_guard lock(room_mutex_);
+  room_bell_armed_.reset();
+  EndIfNobodyWaits();
+}
+
+}  // namespace zcb::ipc

@@ -1,0 +1,70 @@
+// The file of a doorbell: its mode, whatever the umask, and old files.
+#include "ipc/doorbell.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "tests/ipc/member_fixture.h"
+
+namespace zcb::ipc {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture's helpers
+using zcb::testing::TempDirectory;
+
+class DoorbellTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = Attachment::Open(OptionsIn(directory_.path()));
+    ASSERT_TRUE(opened.ok()) << opened.reason();
+    region_ = std::shared_ptr<alloc::Region>(*opened, &(*opened)->region());
+  }
+  std::string PathOf(std::uint32_t number) const {
+    const alloc::LeaseId lease = region_->lease();
+    return region_->file_stem() + ".bell." + std::to_string(lease.slot) + "." +
+           std::to_string(lease.generation) + "." + std::to_string(number);
+  }
+  mode_t ModeOf(const Doorbell& bell) const {
+    struct stat facts{};
+    EXPECT_EQ(fstat(bell.descriptor(), &facts), 0);
+    return facts.st_mode;
+  }
+
+  TempDirectory directory_;
+  std::shared_ptr<alloc::Region> region_;
+};
+
+TEST_F(DoorbellTest, ModeIsTheRegionsWhateverTheUmask) {
+  for (const mode_t mask : {0, 022, 077, 0277, 0777}) {
+    const mode_t before = umask(mask);
+    const auto bell = Doorbell::Make(region_, mask);
+    umask(before);
+    ASSERT_TRUE(bell.ok()) << bell.reason();
+    EXPECT_EQ(ModeOf(**bell), S_IFIFO | region_->file_mode());
+  }
+}
+
+TEST_F(DoorbellTest, LeftoverWithItsNameIsReplaced) {
+  const std::string path = PathOf(7);
+  ASSERT_EQ(mknodat(region_->directory_fd(), path.c_str(), S_IFREG | 0600, 0),
+            0);
+  {
+    const auto bell = Doorbell::Make(region_, 7);
+    ASSERT_TRUE(bell.ok()) << bell.reason();
+    EXPECT_TRUE(S_ISFIFO(ModeOf(**bell)));
+    (*bell)->Ring();
+    EXPECT_TRUE((*bell)->Wait(0));
+    EXPECT_TRUE((*bell)->Drain());
+    EXPECT_FALSE((*bell)->Wait(0));
+  }
+  struct stat facts{};
+  EXPECT_NE(fstatat(region_->directory_fd(), path.c_str(), &facts, 0), 0)
+      << "the file goes with the bell";
+}
+
+}  // namespace
+}  // namespace zcb::ipc
