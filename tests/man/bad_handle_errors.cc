@@ -158,8 +158,8 @@ cs_error_t Next(cpg_iteration_handle_t walk) {
 }
 
 void AddOfWalks(Producers* all) {
-  using Call = cs_error_t (*)(cpg_iteration_handle_t);
-  const std::map<std::string, Call> calls = {
+  using CallOfWalk = cs_error_t (*)(cpg_iteration_handle_t);
+  const std::map<std::string, CallOfWalk> calls = {
       {"cpg_iteration_next", &Next},
       {"cpg_iteration_finalize", &cpg_iteration_finalize},
   };

@@ -90,6 +90,7 @@ class ProducerTest : public ::testing::Test {
   void TestBody() override {
     const TempDirectory directory;
     ChildProcess scene([&] {
+      BeginScene();
       SetEnvironment(directory);
       return static_cast<int>(producer_.produce());
     });

@@ -12,7 +12,7 @@
 #include "allocator/record_lock.h"
 #include "allocator/region.h"
 #include "allocator/region_header.h"
-#include "allocator/region_lifecycle.h"
+#include "allocator/lease.h"
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
 
@@ -120,6 +120,7 @@ class Creator {
  public:
   Creator()
       : child_([this] {
+          EndWithScene();
           const int fd = open(RegionFile("lock").c_str(),
                               O_RDWR | O_CREAT | O_CLOEXEC, 0600);
           Must(fd >= 0);
@@ -144,6 +145,7 @@ void TakeTheOnlyPlace() {
   // Both stay until the scene's process is gone.
   auto* const never = new zcb::testing::Gate;
   new zcb::testing::ChildProcess([&] {
+    EndWithScene();
     auto options = ipc::IpcOptions::FromEnvironment();
     Must(options.ok());
     options->region.lease_count = 1;

@@ -1,15 +1,15 @@
 #include "tests/man/scene.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <new>
-
-#include "ipc/ring.h"
 
 namespace zcb::man {
 
@@ -28,6 +28,19 @@ void MustBeOk(cs_error_t error, std::source_location where) {
 void NotHere(const char* why) {
   std::fprintf(stderr, "not here: %s\n", why);
   _exit(kNotHere);
+}
+
+namespace {
+
+pid_t g_scene = 0;  // the process that a scene runs in
+
+}  // namespace
+
+void BeginScene() { g_scene = getpid(); }
+
+void EndWithScene() {
+  Must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+  Must(getppid() == g_scene);
 }
 
 // --- the plain things ------------------------------------------------------
@@ -155,6 +168,7 @@ void UseUpDescriptors() {
 
 Idler::Idler()
     : child_([this] {
+        EndWithScene();
         (void)NewMember();
         joined_.Signal();
         never_.Wait();
@@ -170,23 +184,6 @@ void FillRingBehind(const Idler&, cpg_handle_t member) {
     error = Send(member);
   }
   Must(error == CS_ERR_TRY_AGAIN);
-}
-
-void FillRingButFor(std::uint64_t places, const Idler& idler,
-                    cpg_handle_t member) {
-  FillRingBehind(idler, member);
-  MustBeOk(cpg_finalize(member));
-  const auto group = GroupOf(kGroup);
-  for (;;) {
-    const std::uint64_t left = group.slot_count() - ipc::ApproxUsed(group);
-    if (left == places) return;
-    Must(left >= places + 2);
-    const cpg_handle_t guest = NewHandle();
-    MustBeOk(Join(guest));
-    // Three places, or two if that would leave one too few or one too many.
-    if (left - places != 2 && left - places != 4) MustBeOk(Leave(guest));
-    MustBeOk(cpg_finalize(guest));
-  }
 }
 
 // --- files and words -------------------------------------------------------

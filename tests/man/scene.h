@@ -30,6 +30,12 @@ void MustBeOk(cs_error_t error,
 // Ends the scene: this machine or user cannot set it.
 [[noreturn]] void NotHere(const char* why);
 
+// Every process that a scene starts begins with this: it ends when the scene
+// does, since nobody else would end it.
+void EndWithScene();
+// The scene itself begins with this.
+void BeginScene();
+
 // --- the plain things ------------------------------------------------------
 
 inline constexpr std::string_view kGroup = "group";
@@ -80,12 +86,6 @@ class Idler {
 };
 // Fills the ring with what the idler does not read; `member` reads everything.
 void FillRingBehind(const Idler& idler, cpg_handle_t member);
-// The same, and then has handles of this process join, leave and end without
-// having read their leave, which takes three places each, until only `places`
-// are left. `member` leaves first.
-void FillRingButFor(std::uint64_t places, const Idler& idler,
-                    cpg_handle_t member);
-
 // --- files and words -------------------------------------------------------
 
 // "default.meta" and so on, in the region's directory.
