@@ -9,13 +9,17 @@
 #include "cpg/cs_error.h"
 #include "cpg/dispatch_call.h"
 #include "cpg/process_state.h"
+#include "ipc/deadline.h"
 
 namespace zcb::cpg {
 namespace {
 
 // The call may be one inside a callback of another one.
-cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how) {
+// `may_wait_less`: see below.
+cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
+                    ipc::Deadline deadline, bool may_wait_less) {
   Handle* const handle = &call->handle();
+  handle->NoteReader();
   bool waited = false;
   for (;;) {
     if (handle->closing()) return CS_ERR_BAD_HANDLE;
@@ -27,6 +31,9 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how) {
         return handle->closing() ? CS_ERR_BAD_HANDLE : error;
       case Handle::Step::kDone:
         if (how != CS_DISPATCH_ONE && how != CS_DISPATCH_ONE_NONBLOCKING) {
+          if (how != CS_DISPATCH_ALL && deadline.passed()) {
+            return handle->closing() ? CS_ERR_BAD_HANDLE : CS_ERR_TIMEOUT;
+          }
           continue;
         }
         return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;
@@ -37,11 +44,19 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how) {
     if (how == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
     // The program came because its descriptor was readable, for an event that
     // is gone: it does not mean to wait here.
-    if (how == CS_DISPATCH_ONE && !waited && handle->TakeSpuriousRing()) {
+    if (how == CS_DISPATCH_ONE && may_wait_less && !waited &&
+        handle->TakeSpuriousRing()) {
       return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;
     }
     waited = true;
-    if (!handle->WaitForEvent()) return CS_ERR_BAD_HANDLE;
+    switch (handle->WaitForEvent(deadline)) {
+      case Handle::Waited::kLookAgain:
+        break;
+      case Handle::Waited::kClosing:
+        return CS_ERR_BAD_HANDLE;
+      case Handle::Waited::kTimeout:
+        return CS_ERR_TIMEOUT;
+    }
   }
 }
 
@@ -54,6 +69,7 @@ using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Handle;
 using zcb::cpg::Model;
+using zcb::ipc::Deadline;
 
 extern "C" {
 
@@ -69,7 +85,19 @@ cpg_dispatch(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types) {
   }
   const zcb::alloc::ErrnoSaver saver;
   DispatchCall call(std::move(pin));
-  return Dispatch(&call, dispatch_types);
+  return Dispatch(&call, dispatch_types, Deadline::Never(), true);
+}
+
+// As cpg_dispatch().
+__attribute__((noinline, no_sanitize_address)) cs_error_t
+cpg_zcb_dispatch_timed(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types,
+                       int timeout_ms) {
+  auto pin = FindHandle(handle);
+  if (!pin) return CS_ERR_BAD_HANDLE;
+  const zcb::alloc::ErrnoSaver saver;
+  const Deadline deadline = Deadline::InMs(timeout_ms);
+  DispatchCall call(std::move(pin));
+  return Dispatch(&call, dispatch_types, deadline, false);
 }
 
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
@@ -81,7 +109,29 @@ cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
     if (pin->IsQuiet()) return CS_ERR_TRY_AGAIN;
     const Handle::Lock lock(&*pin);
     if (pin->closing()) return CS_ERR_BAD_HANDLE;
+    pin->NoteReader();
     return pin->PullNext(message);
+  });
+}
+
+cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
+                              struct cpg_zcb_message* message, int timeout_ms) {
+  return Guarded([&] {
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    if (message == nullptr) return CS_ERR_INVALID_PARAM;
+    if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
+    const Deadline deadline = Deadline::InMs(timeout_ms);
+    const Handle::Lock lock(&*pin);
+    pin->NoteReader();
+    for (;;) {
+      if (pin->closing()) return CS_ERR_BAD_HANDLE;
+      const cs_error_t error = pin->PullNext(message);
+      if (error != CS_ERR_TRY_AGAIN) return error;
+      if (pin->WaitForEvent(deadline) == Handle::Waited::kTimeout) {
+        return CS_ERR_TIMEOUT;
+      }
+    }
   });
 }
 

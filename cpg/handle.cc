@@ -1,9 +1,12 @@
 #include "cpg/handle.h"
 
+#include <sched.h>
+
 #include <utility>
 
 #include "cpg/process_state.h"
 #include "cpg/spin.h"
+#include "ipc/futex.h"
 
 namespace zcb::cpg {
 
@@ -25,7 +28,12 @@ Handle::~Handle() {
 // --- lock --------------------------------------------------------------------
 
 Handle::Lock::Lock(Handle* handle) : handle_(handle) {
-  handle_->mutex_.lock();
+  if (!handle_->mutex_.try_lock()) {
+    // relaxed, both: whoever spins gives way sooner or later
+    handle_->contenders_.fetch_add(1, std::memory_order_relaxed);
+    handle_->mutex_.lock();
+    handle_->contenders_.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (handle_->lock_depth_++ == 0) handle_->WakeUp();
 }
 
@@ -38,7 +46,27 @@ Handle::Lock::~Lock() {
 void Handle::WakeUp() {
   if (!asleep_) return;
   asleep_ = false;
-  if (current_->AnnounceAwake()) rung_ = true;
+  if (current_->AnnounceAwake() && asleep_on_ == ipc::Member::Bell::kDoorbell) {
+    rung_ = true;
+  }
+}
+
+ipc::Member::Bell Handle::ChooseBell() {
+  using Bell = ipc::Member::Bell;
+  const bool may_park = current_ != nullptr && !descriptor_shared_ &&
+                        options_.park() == CPG_ZCB_PARK_FUTEX;
+  if (waiters_ == 0) return may_park ? Bell::kFutex : Bell::kDoorbell;
+  // relaxed: written under the lock that we have
+  std::atomic<std::uint32_t>* const parked_on =
+      parked_on_.load(std::memory_order_relaxed);
+  if (waiters_hear_ == Bell::kFutex &&
+      (!may_park || parked_on != current_->ParkWord())) {
+    // They wait on a word that nobody is going to change any more: have them
+    // come back and choose anew.
+    ipc::FutexRing(parked_on);
+    waiters_hear_ = Bell::kDoorbell;
+  }
+  return waiters_hear_;
 }
 
 bool Handle::PrepareSleep() {
@@ -51,7 +79,8 @@ bool Handle::PrepareSleep() {
   }
   if (current_ != nullptr) {
     asleep_ = true;
-    if (current_->AnnounceSleep()) {
+    asleep_on_ = ChooseBell();
+    if (current_->AnnounceSleep(asleep_on_)) {
       WakeUp();
       return false;
     }
@@ -85,6 +114,11 @@ void Handle::SayIfQuiet() {
 }
 
 void Handle::Ring() {
+  if (waiters_ > 0 && waiters_hear_ == ipc::Member::Bell::kFutex) {
+    // relaxed: written under the lock that we have
+    ipc::FutexRing(parked_on_.load(std::memory_order_relaxed));
+    if (!descriptor_shared_) return;
+  }
   if (rang_self_) return;
   bell_->Ring();
   rung_ = rang_self_ = true;
@@ -96,6 +130,11 @@ void Handle::BeginClose() {
   // seq_cst <-> handle.close: a waiter that drains the bell below finds it set
   closing_.store(true, std::memory_order_seq_cst);
   bell_->Ring();
+  // seq_cst <-> handle.close: named before its waiter looked whether we close
+  if (auto* word = parked_on_.load(std::memory_order_seq_cst)) {
+    ipc::FutexRing(word);
+  }
+  EndRoomWaits();
 }
 
 // --- wait --------------------------------------------------------------------
@@ -105,41 +144,89 @@ bool Handle::HasEvent() const {
          (current_ != nullptr && current_->HasNext());
 }
 
-bool Handle::WaitForEvent() {
-  if (SpinUntil([this] { return HasEvent() || closing(); })) return !closing();
-  // An object, since a cancelled thread leaves from inside the wait.
-  class Waiter {
-   public:
-    explicit Waiter(Handle* handle) : handle_(handle) { ++handle_->waiters_; }
-    ~Waiter() {
-      if (gave_up_lock_) {
-        handle_->mutex_.lock();
-        handle_->lock_depth_ = 1;
-      }
-      --handle_->waiters_;
-      if (waited_) handle_->rung_ = true;
-      handle_->WakeUp();
+// One thread that waits. An object, since a cancelled thread leaves from inside
+// the wait.
+class Handle::Waiter {
+ public:
+  explicit Waiter(Handle* handle) : handle_(handle) {
+    bell_ = handle_->ChooseBell();
+    if (bell_ == ipc::Member::Bell::kFutex) {
+      word_ = handle_->current_->ParkWord();
+      // relaxed: read before our sleep is announced, so a ringer changes it
+      seen_ = word_->load(std::memory_order_relaxed);
+      // seq_cst <-> handle.close: before we look whether the handle closes
+      handle_->parked_on_.store(word_, std::memory_order_seq_cst);
     }
-    Waiter(const Waiter&) = delete;
-    Waiter& operator=(const Waiter&) = delete;
-    void Wait() {
-      waited_ = true;
-      if (handle_->lock_depth_ == 1) {
-        gave_up_lock_ = true;
-        handle_->lock_depth_ = 0;
-        handle_->mutex_.unlock();
-      }
-      handle_->bell_->Wait(-1);
+    handle_->waiters_hear_ = bell_;
+    ++handle_->waiters_;
+  }
+  ~Waiter() {
+    if (gave_up_lock_) {
+      handle_->mutex_.lock();
+      handle_->lock_depth_ = 1;
     }
+    --handle_->waiters_;
+    if (waited_ && bell_ == ipc::Member::Bell::kDoorbell) {
+      handle_->rung_ = true;
+    }
+    handle_->WakeUp();
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
 
-   private:
-    Handle* handle_;
-    bool waited_ = false;
-    bool gave_up_lock_ = false;
-  };
-  Waiter waiter(this);
-  if (PrepareSleep()) waiter.Wait();
-  return !closing();
+  // False: the time is up.
+  bool Wait(ipc::Deadline deadline) {
+    waited_ = true;
+    if (handle_->lock_depth_ == 1) {
+      gave_up_lock_ = true;
+      handle_->lock_depth_ = 0;
+      handle_->mutex_.unlock();
+    }
+    return bell_ == ipc::Member::Bell::kFutex
+               ? ipc::FutexWait(word_, seen_, deadline)
+               : handle_->bell_->Wait(deadline);
+  }
+
+ private:
+  Handle* handle_;
+  ipc::Member::Bell bell_;
+  std::atomic<std::uint32_t>* word_ = nullptr;
+  std::uint32_t seen_ = 0;
+  bool waited_ = false;
+  bool gave_up_lock_ = false;
+};
+
+Handle::Waited Handle::WaitForEvent(ipc::Deadline deadline) {
+  const auto is_over = [this] { return HasEvent() || closing(); };
+  if (options_.wait() == CPG_ZCB_WAIT_SPIN) return Spin(deadline);
+  bool in_time = true;
+  if (!SpinUntil(is_over, options_.spin_ns())) {
+    Waiter waiter(this);
+    if (PrepareSleep()) in_time = waiter.Wait(deadline);
+  }
+  if (closing()) return Waited::kClosing;
+  return in_time || HasEvent() ? Waited::kLookAgain : Waited::kTimeout;
+}
+
+Handle::Waited Handle::Spin(ipc::Deadline deadline) {
+  constexpr std::int64_t kTurnNs = 20'000;
+  const auto is_over = [this] { return HasEvent() || closing(); };
+  while (!SpinUntil(is_over, kTurnNs)) {
+    if (deadline.passed()) return Waited::kTimeout;
+    // relaxed: a count that says when to give way
+    if (lock_depth_ == 1 && contenders_.load(std::memory_order_relaxed) != 0) {
+      BeforeUnlock();
+      lock_depth_ = 0;
+      mutex_.unlock();
+      sched_yield();
+      mutex_.lock();
+      lock_depth_ = 1;
+      WakeUp();
+    } else if (!SpinningHelps()) {
+      sched_yield();
+    }
+  }
+  return closing() ? Waited::kClosing : Waited::kLookAgain;
 }
 
 bool Handle::TakeSpuriousRing() {
@@ -185,6 +272,7 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   group_ = group;
   SetHeld(group);
   current_ = std::move(*joined);
+  if (send_bell_ != nullptr) current_->SetRoomBell(*send_bell_);
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
   member_.store(current_.get(), std::memory_order_seq_cst);
@@ -195,7 +283,9 @@ Outcome Handle::Leave(const ipc::GroupName& group) {
   if (current_ == nullptr || current_->leaving() || !(group_ == group)) {
     return {Status::kNotExist, "not a member of that group"};
   }
-  return current_->Leave();
+  const Outcome left = current_->Leave();
+  if (left) EndRoomWaits();
+  return left;
 }
 
 void Handle::End(ipc::Member* member) {
@@ -205,6 +295,7 @@ void Handle::End(ipc::Member* member) {
   member_.store(nullptr, std::memory_order_seq_cst);
   retired_.push_back(std::move(current_));
   SetHeld(std::nullopt);
+  EndRoomWaits();
 }
 
 void Handle::SetHeld(const std::optional<ipc::GroupName>& group) {

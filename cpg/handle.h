@@ -4,6 +4,7 @@
 
 #include <corosync/cpg.h>
 #include <corosync/cpg_zcb.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstddef>
@@ -18,6 +19,7 @@
 #include "cpg/handle_options.h"
 #include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
+#include "ipc/deadline.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_name.h"
 #include "ipc/member.h"
@@ -117,8 +119,24 @@ class Handle {
   void EndPulled();
   Outcome Retain(const void* payload);
   // Waits until there may be an event, giving up the lock meanwhile (not if
-  // it is held by a callback further out). False: the handle is closing.
-  bool WaitForEvent();
+  // it is held by a callback further out), in the way that the options say.
+  enum class Waited : std::uint8_t { kLookAgain, kClosing, kTimeout };
+  Waited WaitForEvent(ipc::Deadline deadline);
+
+  // --- room for sends: see handle_room.cc ------------------------------------
+  // Under the lock: the descriptor of cpg_zcb_send_fd_get().
+  Result<int> ShareSendDescriptor();
+  // Any thread, under a sender's pin: a send through `member` was refused.
+  void OnRefused(ipc::Member* member, ipc::Member::RoomKind kind);
+  // Any thread, under a sender's pin: waits until a send may be tried. CS_OK,
+  // CS_ERR_TIMEOUT, CS_ERR_BUSY, CS_ERR_NOT_EXIST, CS_ERR_LIBRARY,
+  // CS_ERR_TOO_BIG, CS_ERR_BAD_HANDLE.
+  cs_error_t WaitForRoom(std::uint64_t length_bytes, ipc::Deadline deadline);
+  // Whoever dispatches or pulls says so: who waits for room must know whether
+  // it would wait for itself. relaxed: compared with the own thread alone
+  void NoteReader() {
+    reader_.store(pthread_self(), std::memory_order_relaxed);
+  }
 
  private:
   friend class Lock;
@@ -136,6 +154,14 @@ class Handle {
   void WakeUp();
   void BeforeUnlock();
   void Ring();
+  // The bell for whoever waits now: what they hear already, or what is best.
+  ipc::Member::Bell ChooseBell();
+  // Looks without sleeping, until the deadline.
+  Waited Spin(ipc::Deadline deadline);
+  class Waiter;
+  class RoomWaiter;
+  // Wakes whoever waits for room, and the program that polls for it.
+  void EndRoomWaits();
 
   // Begins the next event (or takes up the one that failed); kNothing if none.
   Result<ipc::Event> Begin();
@@ -157,8 +183,18 @@ class Handle {
   // word      written by        read by        edge it carries
   // member_   Join, End (lock)  senders        handle.join (member -> pointer)
   // closing_  BeginClose        waiters        handle.close (with the bell)
+  // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
+  // send_bell_shared_  ShareSendDescriptor  senders  handle.send_bell
+  // contenders_        Lock                 Spin     (a count)
+  // reader_            NoteReader           WaitForRoom (a value)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
+  // The words that threads wait on, in the region; changed, they wake.
+  std::atomic<std::atomic<std::uint32_t>*> parked_on_{nullptr};
+  std::atomic<std::atomic<std::uint32_t>*> room_parked_on_{nullptr};
+  std::atomic<ipc::Doorbell*> send_bell_shared_{nullptr};
+  std::atomic<std::uint32_t> contenders_{0};
+  std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
   HandleOptions options_;
   QuietPlace quiet_;
@@ -173,7 +209,10 @@ class Handle {
   std::optional<ipc::GroupName> held_;
 
   bool descriptor_shared_ = false;
+  std::unique_ptr<ipc::Doorbell> send_bell_;  // once it was asked for
   std::uint32_t waiters_ = 0;
+  ipc::Member::Bell waiters_hear_ = ipc::Member::Bell::kDoorbell;
+  ipc::Member::Bell asleep_on_ = ipc::Member::Bell::kDoorbell;
   bool asleep_ = false;     // announced
   bool rung_ = false;       // there may be a byte in the bell
   bool rang_self_ = false;  // there is: we wrote it, and drained none since

@@ -8,7 +8,8 @@
 //                                              handle.unpin  (last use -> word)
 // note    Open, Pin::set_note       ReadNote   handle.note   (what it is about,
 //                                              and the closing of the handle
-//                                              that had the slot before -> note)
+//                                              that had the slot before ->
+//                                              note)
 // chunk   Open                      all        handle.grow   (slots -> pointer)
 #ifndef ZCB_CPG_HANDLE_TABLE_H_
 #define ZCB_CPG_HANDLE_TABLE_H_

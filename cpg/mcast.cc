@@ -1,41 +1,29 @@
-// Sending. No lock, no heap, and (ring and memory permitting) no system call.
+// Sending: the C functions.
 #include <corosync/cpg.h>
-
-#include <cstring>
+#include <corosync/cpg_zcb.h>
 
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
+#include "cpg/send.h"
+#include "ipc/deadline.h"
 
 namespace zcb::cpg {
 namespace {
 
-using Sender = HandleTable<Handle>::Pin;
-
-// Copies pieces into a fresh buffer and sends it.
-cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
-                    std::size_t piece_count) {
-  std::uint64_t length_bytes = 0;
-  for (std::size_t i = 0; i < piece_count; ++i) {
-    if (__builtin_add_overflow(length_bytes, pieces[i].iov_len,
-                               &length_bytes)) {
-      return CS_ERR_INVALID_PARAM;
-    }
-  }
-  ipc::Member* member = sender->SendingMember();
-  if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
-  ipc::Attachment& attachment = sender->attachment();
-  const auto payload = attachment.AllocPayload(length_bytes);
-  if (!payload) return ToCsError(payload.status());
-  std::byte* to = *payload;
-  for (std::size_t i = 0; i < piece_count; ++i) {
-    if (pieces[i].iov_len == 0) continue;
-    std::memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
-    to += pieces[i].iov_len;
-  }
-  const Outcome sent =
-      member->Send(*payload, length_bytes, sender->options().send());
-  if (!sent) (void)attachment.FreePayload(*payload);  // ours: cannot fail
-  return ToCsError(sent);
+// Sends, and while there is no room waits and sends again. `alloc_bytes` is
+// what the send allocates.
+template <typename Send>
+cs_error_t SendTimed(const Sender& sender, std::uint64_t alloc_bytes,
+                     int timeout_ms, Send&& send) {
+  cs_error_t error = send();
+  if (error != CS_ERR_TRY_AGAIN) return error;
+  const ipc::Deadline deadline = ipc::Deadline::InMs(timeout_ms);
+  do {
+    error = sender->WaitForRoom(alloc_bytes, deadline);
+    if (error != CS_OK) return error;
+    error = send();
+  } while (error == CS_ERR_TRY_AGAIN);
+  return error;
 }
 
 }  // namespace
@@ -45,9 +33,12 @@ using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
+using zcb::cpg::SendBuffer;
 using zcb::cpg::SendCopy;
 using zcb::cpg::Sender;
-using zcb::cpg::ToCsError;
+using zcb::cpg::SendTimed;
+using zcb::cpg::TotalBytes;
+using zcb::ipc::Deadline;
 
 extern "C" {
 
@@ -66,15 +57,54 @@ cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t, void* msg,
   return Guarded([&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
-    if (sender->model() == Model::kV1) {
-      if (msg == nullptr && msg_len != 0) return CS_ERR_INVALID_PARAM;
-      const iovec piece{msg, msg_len};
-      return SendCopy(sender, &piece, 1);
+    return SendBuffer(sender, msg, msg_len);
+  });
+}
+
+cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t,
+                                const struct iovec* iovec, unsigned int iov_len,
+                                int timeout_ms) {
+  return Guarded([&] {
+    const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
+    if (!sender) return CS_ERR_BAD_HANDLE;
+    std::uint64_t length_bytes = 0;
+    if ((iovec == nullptr && iov_len != 0) ||
+        !TotalBytes(iovec, iov_len, &length_bytes)) {
+      return CS_ERR_INVALID_PARAM;
     }
-    zcb::ipc::Member* member = sender->SendingMember();
-    if (member == nullptr) return CS_ERR_NOT_EXIST;
-    return ToCsError(member->Send(static_cast<std::byte*>(msg), msg_len,
-                                  sender->options().send()));
+    return SendTimed(sender, length_bytes, timeout_ms,
+                     [&] { return SendCopy(sender, iovec, iov_len); });
+  });
+}
+
+cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t, void* msg,
+                               size_t msg_len, int timeout_ms) {
+  return Guarded([&] {
+    const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
+    if (!sender) return CS_ERR_BAD_HANDLE;
+    return SendTimed(sender, sender->model() == Model::kV1 ? msg_len : 0,
+                     timeout_ms,
+                     [&] { return SendBuffer(sender, msg, msg_len); });
+  });
+}
+
+cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms) {
+  return Guarded([&] {
+    const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
+    if (!sender) return CS_ERR_BAD_HANDLE;
+    return sender->WaitForRoom(length, Deadline::InMs(timeout_ms));
+  });
+}
+
+cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd) {
+  return Guarded([&] {
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    if (fd == nullptr) return CS_ERR_INVALID_PARAM;
+    const zcb::cpg::Handle::Lock lock(&*pin);
+    const auto shared = pin->ShareSendDescriptor();
+    if (shared) *fd = *shared;
+    return zcb::cpg::ToCsError(shared.status());
   });
 }
 

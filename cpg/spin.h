@@ -3,16 +3,13 @@
 #define ZCB_CPG_SPIN_H_
 
 #include <sched.h>
-#include <time.h>
 
 #include <atomic>
 #include <cstdint>
 
-namespace zcb::cpg {
+#include "ipc/deadline.h"
 
-// About what it costs to be woken on another core: spinning as long as that
-// costs at most twice what the better of the two choices would have.
-inline constexpr std::int64_t kSpinNs = 20'000;
+namespace zcb::cpg {
 
 inline void RelaxCpu() {
 #if defined(__x86_64__)
@@ -37,24 +34,19 @@ inline bool SpinningHelps() {
   return count > 1;
 }
 
-// Calls `done` until it says true, for about kSpinNs; its last answer.
+// Calls `done` until it says true, for about `spin_ns`; its last answer.
 template <typename Done>
-bool SpinUntil(Done&& done) {
+bool SpinUntil(Done&& done, std::int64_t spin_ns) {
   if (done()) return true;
-  if (!SpinningHelps()) return false;
-  const auto now_ns = [] {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-  };
-  const std::int64_t end_ns = now_ns() + kSpinNs;
+  if (spin_ns == 0 || !SpinningHelps()) return false;
+  const std::int64_t end_ns = ipc::NowNs() + spin_ns;
   constexpr int kLooksPerClock = 16;
   do {
     for (int i = 0; i < kLooksPerClock; ++i) {
       RelaxCpu();
       if (done()) return true;
     }
-  } while (now_ns() < end_ns);
+  } while (ipc::NowNs() < end_ns);
   return false;
 }
 

@@ -7,8 +7,8 @@
 namespace zcb::ipc {
 
 bool EnableHeavyBarriers() {
-  return ::syscall(SYS_membarrier,
-                   MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
+  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0,
+                   0) == 0;
 }
 
 bool HeavyBarrier() {

@@ -155,7 +155,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   Attachment() = default;
   bool IsMemberOf(const GroupView& group) const;
   Outcome StartWatcher();
-  bool ReapAllDead();  // true if somebody was dead
+  bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
   // What a join can do for the region at a bounded price: see the definition.
   void ReapBeforeJoin(const GroupView& group);

@@ -59,8 +59,8 @@ class BellRinger {
 
   // Rings every sender that waits for room in this group, if there is some, and
   // with `memory_came_back` those that wait for memory; clears the group's
-  // "maybe" if nobody waits, unless `keep_maybe`. Never blocks. True if a sender
-  // was found that waits for memory.
+  // "maybe" if nobody waits, unless `keep_maybe`. Never blocks. True if a
+  // sender was found that waits for memory.
   bool RingForRoom(const GroupView& group, bool memory_came_back,
                    bool keep_maybe);
 

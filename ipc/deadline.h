@@ -43,9 +43,8 @@ class Deadline {
   int RemainingMs() const {
     if (never()) return -1;
     const std::int64_t left_ns = std::max<std::int64_t>(at_ns_ - NowNs(), 0);
-    return static_cast<int>(
-        std::min<std::int64_t>((left_ns + 999'999) / 1'000'000,
-                               std::numeric_limits<int>::max()));
+    return static_cast<int>(std::min<std::int64_t>(
+        (left_ns + 999'999) / 1'000'000, std::numeric_limits<int>::max()));
   }
   friend Deadline Sooner(Deadline a, Deadline b) {
     return a.at_ns_ < b.at_ns_ ? a : b;

@@ -107,12 +107,14 @@ bool Doorbell::Drain() {
 
 void Doorbell::Ring() { RingDescriptor(descriptor_); }
 
-bool Doorbell::Wait(int timeout_ms) const {
+bool Doorbell::Wait(Deadline deadline) const {
   pollfd poll_entry{descriptor_, POLLIN, 0};
   for (;;) {
-    const int ready = poll(&poll_entry, 1, timeout_ms);
-    if (ready >= 0) return ready > 0;
-    if (errno != EINTR) return false;
+    const int ready = poll(&poll_entry, 1, deadline.RemainingMs());
+    if (ready > 0) return true;
+    // Milliseconds, and at most so many of them: not yet is not never.
+    if (ready == 0 && deadline.passed()) return false;
+    if (ready < 0 && errno != EINTR) return false;
   }
 }
 

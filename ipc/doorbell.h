@@ -9,6 +9,7 @@
 
 #include "allocator/region.h"
 #include "allocator/status.h"
+#include "ipc/deadline.h"
 
 namespace zcb::ipc {
 
@@ -36,9 +37,9 @@ class Doorbell {
   // Takes every byte out; true if there was one. One system call or two.
   bool Drain();
   void Ring();
-  // Waits until rung, or `timeout_ms` (-1: for ever). Does not drain. True if
-  // rung; restarts after signals.
-  bool Wait(int timeout_ms) const;
+  // Waits until rung, at most until the deadline. Does not drain. True if rung;
+  // restarts after signals.
+  bool Wait(Deadline deadline) const;
 
  private:
   Doorbell() = default;

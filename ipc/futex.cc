@@ -26,9 +26,8 @@ __attribute__((noinline)) long CancellableWait(const void* word,
                                                const timespec* at) {
   int old_type = 0;
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &old_type);
-  const long answer =
-      system_call(SYS_futex, word, FUTEX_WAIT_BITSET, seen, at, nullptr,
-                  FUTEX_BITSET_MATCH_ANY);
+  const long answer = system_call(SYS_futex, word, FUTEX_WAIT_BITSET, seen, at,
+                                  nullptr, FUTEX_BITSET_MATCH_ANY);
   pthread_setcanceltype(old_type, nullptr);
   return answer;
 }

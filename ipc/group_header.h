@@ -78,8 +78,7 @@ static_assert(offsetof(EntryState, bell) == alloc::kCacheLineBytes + 16);
 static_assert(offsetof(EntryState, room_bell) == alloc::kCacheLineBytes + 20);
 static_assert(offsetof(EntryState, room_bell_number) ==
               alloc::kCacheLineBytes + 24);
-static_assert(offsetof(EntryState, wants) ==
-              alloc::kCacheLineBytes + 28);
+static_assert(offsetof(EntryState, wants) == alloc::kCacheLineBytes + 28);
 static_assert(offsetof(EntryState, cursor) == 2 * alloc::kCacheLineBytes);
 
 // What all groups of a region share.

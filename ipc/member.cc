@@ -148,12 +148,12 @@ Member::~Member() {
 bool Member::AnnounceSleep(Bell bell) {
   ++sleep_epoch_;
   // seq_cst <-> bell.sleep: said before we look once more
-  entry().sleep.store(SleepWord::Of(sleep_epoch_,
-                                    bell == Bell::kFutex
-                                        ? SleepWord::State::kParked
-                                        : SleepWord::State::kSleeping)
-                          .raw(),
-                      std::memory_order_seq_cst);
+  entry().sleep.store(
+      SleepWord::Of(sleep_epoch_, bell == Bell::kFutex
+                                      ? SleepWord::State::kParked
+                                      : SleepWord::State::kSleeping)
+          .raw(),
+      std::memory_order_seq_cst);
   RaiseMaybe(&group_.header().sleep);
   return HasNext();
 }

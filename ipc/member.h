@@ -192,7 +192,7 @@ class Member {
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};
   // waiting for room
-  bool Announce();         // under room_mutex_
+  bool Announce();          // under room_mutex_
   void EndIfNobodyWaits();  // likewise
   std::mutex room_mutex_;   // guards what follows
   std::uint64_t room_epoch_ = 0;

@@ -56,9 +56,8 @@ void Member::EndIfNobodyWaits() {
     return;
   }
   // seq_cst <-> room.wait: ringers leave us alone from here
-  entry().room.store(
-      SleepWord::Of(room_epoch_, SleepWord::State::kAwake).raw(),
-      std::memory_order_seq_cst);
+  entry().room.store(SleepWord::Of(room_epoch_, SleepWord::State::kAwake).raw(),
+                     std::memory_order_seq_cst);
 }
 
 bool Member::AnnounceRoomWait(RoomKind kind) {

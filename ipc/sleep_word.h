@@ -1,5 +1,5 @@
-// Who sleeps: one word per member, and one per group that says "maybe". The same
-// pair once more for senders that wait for room.
+// Who sleeps: one word per member, and one per group that says "maybe". The
+// same pair once more for senders that wait for room.
 #ifndef ZCB_IPC_SLEEP_WORD_H_
 #define ZCB_IPC_SLEEP_WORD_H_
 

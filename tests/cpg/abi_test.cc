@@ -56,10 +56,10 @@ TEST(AbiTest, OurOwnModelHasV1sLayoutAndItsNumberStays) {
   static_assert(offsetof(cpg_model_zcb_data_t, flags) ==
                 offsetof(cpg_model_v1_data_t, flags));
   EXPECT_EQ(static_cast<unsigned>(CPG_MODEL_ZCB), 0x7a6362U);
-  static_assert(sizeof(cpg_zcb_message) == 40);
+  static_assert(sizeof(cpg_zcb_message) == 48);
   static_assert(offsetof(cpg_zcb_message, sequence) == 24);
   static_assert(offsetof(cpg_zcb_message, kind) == 32);
-  static_assert(sizeof(struct cpg_zcb_region_info) == 72);
+  static_assert(sizeof(struct cpg_zcb_region_info) == 80);
 }
 
 TEST(AbiTest, StatusHasTheNumbersOfCsError) {

@@ -57,9 +57,9 @@ TEST_F(DoorbellTest, LeftoverWithItsNameIsReplaced) {
     ASSERT_TRUE(bell.ok()) << bell.reason();
     EXPECT_TRUE(S_ISFIFO(ModeOf(**bell)));
     (*bell)->Ring();
-    EXPECT_TRUE((*bell)->Wait(0));
+    EXPECT_TRUE((*bell)->Wait(Deadline::InMs(0)));
     EXPECT_TRUE((*bell)->Drain());
-    EXPECT_FALSE((*bell)->Wait(0));
+    EXPECT_FALSE((*bell)->Wait(Deadline::InMs(0)));
   }
   struct stat facts{};
   EXPECT_NE(fstatat(region_->directory_fd(), path.c_str(), &facts, 0), 0)

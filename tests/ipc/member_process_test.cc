@@ -33,7 +33,7 @@ struct Peer {
     for (;;) {
       std::string text = ReadOne(*joined.member);
       if (!text.empty()) return text;
-      if (!joined->AnnounceSleep()) joined.bell->Wait(-1);
+      if (!joined->AnnounceSleep()) joined.bell->Wait(Deadline::Never());
       if (joined->AnnounceAwake()) joined.bell->Drain();
     }
   }
@@ -104,7 +104,7 @@ TEST(MemberProcessTest, SleepingMembersLearnOfADeathByTheirDoorbells) {
   EXPECT_EQ(peer.ReadWaiting(), "join 2");
   peer.joined->AnnounceSleep();
   victim.Kill();
-  peer.joined.bell->Wait(-1);  // rung by the watcher, or this hangs
+  peer.joined.bell->Wait(Deadline::Never());  // rung by the watcher, or this hangs
   EXPECT_EQ(peer.ReadWaiting(), "down 1");
 }
 

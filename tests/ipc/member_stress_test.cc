@@ -133,7 +133,7 @@ TEST_F(MemberTest, NoSleeperIsForgotten) {
         if (!text.empty()) continue;
         // A lost wake-up would hang here for ever: the test's time limit says
         // so.
-        if (!joined->AnnounceSleep()) joined.bell->Wait(-1);
+        if (!joined->AnnounceSleep()) joined.bell->Wait(Deadline::Never());
         if (joined->AnnounceAwake()) joined.bell->Drain();
       }
     });

@@ -337,9 +337,9 @@ TEST_F(MemberTest, AwakeMemberRingsForAPublisherThatDidNot) {
   ReadAll(*b.member);
   ASSERT_TRUE(SendText(*a.member, "m").ok());  // b is awake: no bell
   b->AnnounceSleep();
-  EXPECT_FALSE(b.bell->Wait(0));
+  EXPECT_FALSE(b.bell->Wait(Deadline::InMs(0)));
   ReadAll(*a.member);
-  EXPECT_TRUE(b.bell->Wait(0));
+  EXPECT_TRUE(b.bell->Wait(Deadline::InMs(0)));
 }
 
 TEST_F(MemberTest, DamagedHeaderIsAnErrorOfTheReader) {

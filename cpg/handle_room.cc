@@ -1,0 +1,140 @@
+// Waiting until a send can succeed: threads on a futex, the program on a
+// descriptor of its own. How members learn that somebody waits: ipc/member.h.
+#include <pthread.h>
+
+#include "cpg/cs_error.h"
+#include "cpg/handle.h"
+#include "ipc/futex.h"
+
+namespace zcb::cpg {
+
+using RoomKind = ipc::Member::RoomKind;
+
+namespace {
+
+// Memory that another process sets free into its own caches is told to nobody,
+// and where there is no membarrier(2) a reader may miss that we wait.
+constexpr std::int64_t kLookAgainNs = 4'000'000;
+
+// Whether that many bytes could be had just now.
+Status TryMemory(ipc::Attachment* attachment, std::uint64_t length_bytes) {
+  const auto payload = attachment->AllocPayload(length_bytes);
+  if (!payload) return payload.status();
+  (void)attachment->FreePayload(*payload);  // ours: cannot fail
+  return Status::kOk;
+}
+
+}  // namespace
+
+// --- the descriptor
+// ------------------------------------------------------------
+
+Result<int> Handle::ShareSendDescriptor() {
+  if (send_bell_ == nullptr) {
+    auto bell = attachment_->MakeDoorbell();
+    if (!bell) return bell.failure();
+    send_bell_ = std::move(*bell);
+    send_bell_->Ring();  // nothing was refused yet
+    if (current_ != nullptr) current_->SetRoomBell(*send_bell_);
+    // release -> handle.send_bell: it can be rung
+    send_bell_shared_.store(send_bell_.get(), std::memory_order_release);
+  }
+  return send_bell_->descriptor();
+}
+
+void Handle::OnRefused(ipc::Member* member, RoomKind kind) {
+  // acquire <- handle.send_bell: it can be rung
+  ipc::Doorbell* const bell = send_bell_shared_.load(std::memory_order_acquire);
+  if (bell == nullptr) return;
+  bell->Drain();
+  const bool will_be_told = member->ArmRoomBell(kind);
+  // What came in between nobody rings for. Without membarrier(2) nobody may
+  // ring at all: then the descriptor stays readable, and the program looks.
+  if (!will_be_told || member->leaving() || member->IsOut() || closing() ||
+      (kind == RoomKind::kRing && member->HasRoom())) {
+    bell->Ring();
+  }
+}
+
+void Handle::EndRoomWaits() {
+  // seq_cst <-> handle.close: named before its waiter looked whether we close
+  if (auto* word = room_parked_on_.load(std::memory_order_seq_cst)) {
+    ipc::FutexRing(word);
+  }
+  // acquire <- handle.send_bell: it can be rung
+  if (auto* bell = send_bell_shared_.load(std::memory_order_acquire)) {
+    bell->Ring();
+  }
+}
+
+// --- threads
+// -------------------------------------------------------------------
+
+// One thread that waits; an object, since it may be cancelled there.
+class Handle::RoomWaiter {
+ public:
+  RoomWaiter(Handle* handle, ipc::Member* member, RoomKind kind)
+      : member_(member),
+        kind_(kind),
+        // relaxed: read before we are announced, so a ringer changes it
+        seen_(member->RoomWord()->load(std::memory_order_relaxed)) {
+    // seq_cst <-> handle.close: before we look whether the handle closes
+    handle->room_parked_on_.store(member->RoomWord(),
+                                  std::memory_order_seq_cst);
+    will_be_told_ = member_->AnnounceRoomWait(kind_);
+  }
+  ~RoomWaiter() { member_->EndRoomWait(kind_); }
+  RoomWaiter(const RoomWaiter&) = delete;
+  RoomWaiter& operator=(const RoomWaiter&) = delete;
+
+  void Wait(ipc::Deadline deadline) const {
+    if (!will_be_told_ || kind_ == RoomKind::kMemory) {
+      deadline = Sooner(deadline, ipc::Deadline::InNs(kLookAgainNs));
+    }
+    (void)ipc::FutexWait(member_->RoomWord(), seen_, deadline);
+  }
+
+ private:
+  ipc::Member* member_;
+  RoomKind kind_;
+  std::uint32_t seen_;
+  bool will_be_told_ = false;
+};
+
+cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
+                               ipc::Deadline deadline) {
+  ipc::Member* const member = SendingMember();
+  if (member == nullptr) return CS_ERR_NOT_EXIST;
+  // Nothing to wait for, something else than room, or (CS_ERR_TRY_AGAIN) which
+  // of the two kinds is lacking.
+  RoomKind kind = RoomKind::kRing;
+  const auto look = [&] {
+    if (closing()) return CS_ERR_BAD_HANDLE;
+    if (member->leaving()) return CS_ERR_NOT_EXIST;
+    if (member->IsOut()) return CS_ERR_LIBRARY;
+    kind = RoomKind::kRing;
+    if (!member->HasRoom()) return CS_ERR_TRY_AGAIN;
+    if (length_bytes == 0) return CS_OK;
+    kind = RoomKind::kMemory;
+    const Status memory = TryMemory(attachment_.get(), length_bytes);
+    return memory == Status::kNoMemory ? CS_ERR_TRY_AGAIN : ToCsError(memory);
+  };
+  for (;;) {
+    const cs_error_t first = look();
+    if (first != CS_ERR_TRY_AGAIN) return first;
+    // relaxed: a value compared with our own
+    const pthread_t reader = reader_.load(std::memory_order_relaxed);
+    if (kind == RoomKind::kRing && member->HoldsRingBack() &&
+        (reader == pthread_t{} || pthread_equal(reader, pthread_self()) != 0)) {
+      return CS_ERR_BUSY;
+    }
+    if (deadline.passed()) return CS_ERR_TIMEOUT;
+    const RoomKind wanted = kind;
+    const RoomWaiter waiter(this, member, wanted);
+    const cs_error_t second = look();
+    if (second != CS_ERR_TRY_AGAIN) return second;
+    if (kind == wanted) waiter.Wait(deadline);
+  }
+}
+
+}  // namespace zcb::cpg

@@ -1,0 +1,78 @@
+// From a pin and bytes to a place in the order. No lock, no heap, and (ring and
+// memory permitting) no system call.
+#include "cpg/send.h"
+
+#include <cstring>
+
+#include "cpg/cs_error.h"
+
+namespace zcb::cpg {
+namespace {
+
+using RoomKind = ipc::Member::RoomKind;
+
+// Memory that is full now may be had later, as may room in the ring: a send
+// says "try again" for both.
+cs_error_t Refused(const Sender& sender, ipc::Member* member, RoomKind kind) {
+  sender->OnRefused(member, kind);
+  return CS_ERR_TRY_AGAIN;
+}
+
+}  // namespace
+
+bool TotalBytes(const iovec* pieces, std::size_t piece_count,
+                std::uint64_t* total_bytes) {
+  *total_bytes = 0;
+  for (std::size_t i = 0; i < piece_count; ++i) {
+    if (__builtin_add_overflow(*total_bytes, pieces[i].iov_len, total_bytes)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
+                    std::size_t piece_count) {
+  std::uint64_t length_bytes = 0;
+  if (!TotalBytes(pieces, piece_count, &length_bytes)) {
+    return CS_ERR_INVALID_PARAM;
+  }
+  ipc::Member* member = sender->SendingMember();
+  if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
+  ipc::Attachment& attachment = sender->attachment();
+  const auto payload = attachment.AllocPayload(length_bytes);
+  if (payload.status() == Status::kNoMemory) {
+    return Refused(sender, member, RoomKind::kMemory);
+  }
+  if (!payload) return ToCsError(payload.status());
+  std::byte* to = *payload;
+  for (std::size_t i = 0; i < piece_count; ++i) {
+    if (pieces[i].iov_len == 0) continue;
+    std::memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+    to += pieces[i].iov_len;
+  }
+  const Outcome sent =
+      member->Send(*payload, length_bytes, sender->options().send());
+  if (sent) return CS_OK;
+  (void)attachment.FreePayload(*payload);  // ours: cannot fail
+  return sent.status() == Status::kTryAgain
+             ? Refused(sender, member, RoomKind::kRing)
+             : ToCsError(sent);
+}
+
+cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
+  if (sender->model() == Model::kV1) {
+    if (msg == nullptr && msg_len != 0) return CS_ERR_INVALID_PARAM;
+    const iovec piece{msg, msg_len};
+    return SendCopy(sender, &piece, 1);
+  }
+  ipc::Member* member = sender->SendingMember();
+  if (member == nullptr) return CS_ERR_NOT_EXIST;
+  const Outcome sent = member->Send(static_cast<std::byte*>(msg), msg_len,
+                                    sender->options().send());
+  return sent.status() == Status::kTryAgain
+             ? Refused(sender, member, RoomKind::kRing)
+             : ToCsError(sent);
+}
+
+}  // namespace zcb::cpg

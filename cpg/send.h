@@ -1,0 +1,32 @@
+// The two ways of sending, without waiting: what the C functions share.
+#ifndef ZCB_CPG_SEND_H_
+#define ZCB_CPG_SEND_H_
+
+#include <corosync/cpg.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cpg/handle.h"
+#include "cpg/handle_table.h"
+
+namespace zcb::cpg {
+
+// A pin of kind kSender.
+using Sender = HandleTable<Handle>::Pin;
+
+// Copies pieces into a fresh buffer and sends it; errors of
+// cpg_mcast_joined(). Lock-free.
+cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
+                    std::size_t piece_count);
+// cpg_zcb_mcast_joined(): moves the buffer, or under CPG_MODEL_V1 copies it.
+cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len);
+
+// Adds up the lengths; false: they overflow.
+bool TotalBytes(const iovec* pieces, std::size_t piece_count,
+                std::uint64_t* total_bytes);
+
+}  // namespace zcb::cpg
+
+#endif  // ZCB_CPG_SEND_H_

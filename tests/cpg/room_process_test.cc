@@ -1,0 +1,345 @@
+// Waiting until a send can succeed: cpg_zcb_wait, cpg_zcb_send_fd_get and the
+// timed sends, against members in other processes that read late or never.
+#include <poll.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/cpg/client.h"
+#include "tests/support/child_process.h"
+
+namespace zcb::cpg::testing {
+namespace {
+
+using zcb::testing::ChildProcess;
+using zcb::testing::Gate;
+
+const RegionOfThisTest region_of_this_test;
+
+// A member that reads when it is told to: so many events per signal.
+class LateReader {
+ public:
+  LateReader(std::string_view group, int events_per_go)
+      : child_([this, group, events_per_go] {
+          Client client;
+          client.Enter(group);
+          joined_.Signal();
+          for (;;) {
+            go_.Wait();
+            for (int i = 0; i < events_per_go; ++i) {
+              if (client.Dispatch(CS_DISPATCH_ONE_NONBLOCKING) != CS_OK) break;
+            }
+            done_.Signal();
+          }
+          return 0;
+        }) {
+    joined_.Wait();
+  }
+  void Go() { go_.Signal(); }
+  void GoAndWait() {
+    Go();
+    done_.Wait();
+  }
+  const ChildProcess& child() const { return child_; }
+
+ private:
+  Gate joined_;
+  Gate go_;
+  Gate done_;
+  ChildProcess child_;
+};
+
+constexpr int kAll = 1 << 20;
+
+// Sends, and reads its own, until the ring is full of what others have not
+// read.
+std::size_t Fill(Client* client) {
+  std::size_t sent = 0;
+  while (client->Send("x") == CS_OK) {
+    ++sent;
+    EXPECT_EQ(client->Dispatch(), CS_OK);
+  }
+  EXPECT_EQ(client->Dispatch(), CS_OK);
+  return sent;
+}
+
+int SendFd(const Client& client) {
+  int fd = -1;
+  EXPECT_EQ(cpg_zcb_send_fd_get(client.handle, &fd), CS_OK);
+  return fd;
+}
+
+bool IsReadable(int fd, int timeout_ms = 0) {
+  pollfd entry{fd, POLLIN, 0};
+  return poll(&entry, 1, timeout_ms) == 1;
+}
+
+TEST(RoomTest, WaitReturnsAtOnceWhileThereIsRoomAndNeedsAMember) {
+  Client client;
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 100, -1), CS_ERR_NOT_EXIST);
+  client.Enter("room");
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 100, 0), CS_OK);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, std::size_t{1} << 40, -1),
+            CS_ERR_TOO_BIG);
+  EXPECT_EQ(cpg_zcb_wait(0, 0, 0), CS_ERR_BAD_HANDLE);
+}
+
+TEST(RoomTest, WhoWouldWaitForItselfIsToldToDispatch) {
+  Client client;
+  client.Enter("self");
+  while (client.Send("x") == CS_OK) {
+  }
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
+  iovec piece{const_cast<char*>("x"), 1};
+  EXPECT_EQ(cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, &piece, 1, -1),
+            CS_ERR_BUSY);
+  EXPECT_EQ(client.Dispatch(), CS_OK);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+}
+
+TEST(RoomTest, WithAnotherThreadThatDispatchesTheHandleOneMayWait) {
+  Client client;
+  client.Enter("self-threads");
+  while (client.Send("x") == CS_OK) {
+  }
+  std::thread reader([&] {
+    // One first, so that it is the reader; the ring stays nearly full.
+    EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+    while (client.Send("x") == CS_OK) {
+    }
+  });
+  reader.join();
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_ERR_TIMEOUT);
+  std::thread again([&] { EXPECT_EQ(client.Dispatch(), CS_OK); });
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+  again.join();
+}
+
+TEST(RoomTest, WaitEndsInTimeOrWhenTheSlowestReads) {
+  LateReader reader("slow", kAll);
+  Client client;
+  client.Enter("slow");
+  Fill(&client);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_ERR_TIMEOUT);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 10, 3), CS_ERR_TIMEOUT);
+  std::thread waker([&] { reader.Go(); });
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 10, -1), CS_OK);
+  waker.join();
+  EXPECT_EQ(client.Send("goes"), CS_OK);
+}
+
+TEST(RoomTest, OneFreePlaceIsEnoughToWakeASender) {
+  LateReader reader("one-place", 1);
+  Client client;
+  client.Enter("one-place");
+  Fill(&client);
+  for (int i = 0; i < 50; ++i) {
+    std::thread waker([&] { reader.Go(); });
+    EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+    waker.join();
+    while (client.Send("x") == CS_OK) ASSERT_EQ(client.Dispatch(), CS_OK);
+  }
+}
+
+TEST(RoomTest, KilledMemberThatHeldTheRingBackEndsTheWait) {
+  LateReader reader("killed", kAll);
+  Client client;
+  client.Enter("killed");
+  Fill(&client);
+  std::thread killer([&] { reader.child().Kill(); });
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+  killer.join();
+}
+
+TEST(RoomTest, FinalizeAndLeaveEndAWait) {
+  LateReader reader("ended", kAll);
+  for (const bool leaves : {true, false}) {
+    Client client;
+    client.Enter("ended");
+    Fill(&client);
+    std::thread waiter([&] {
+      EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1),
+                leaves ? CS_ERR_NOT_EXIST : CS_ERR_BAD_HANDLE);
+    });
+    // However far the waiter is.
+    if (leaves) {
+      EXPECT_EQ(client.Leave("ended"), CS_OK);
+    } else {
+      EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+    }
+    waiter.join();
+    reader.GoAndWait();
+  }
+}
+
+TEST(RoomTest, DescriptorIsReadableUntilASendIsRefusedAndAgainWithRoom) {
+  LateReader reader("fd", kAll);
+  Client client;
+  const int fd = SendFd(client);
+  EXPECT_TRUE(IsReadable(fd));
+  client.Enter("fd");
+  EXPECT_TRUE(IsReadable(fd));
+  for (int round = 0; round < 5; ++round) {
+    Fill(&client);
+    EXPECT_FALSE(IsReadable(fd));
+    EXPECT_EQ(SendFd(client), fd);
+    std::thread waker([&] { reader.Go(); });
+    EXPECT_TRUE(IsReadable(fd, -1));
+    waker.join();
+    EXPECT_EQ(client.Send("goes"), CS_OK);
+  }
+}
+
+TEST(RoomTest, DescriptorTellsOfALeaveSoThatNobodyPollsForEver) {
+  LateReader reader("fd-leave", kAll);
+  Client client;
+  client.Enter("fd-leave");
+  const int fd = SendFd(client);
+  Fill(&client);
+  EXPECT_FALSE(IsReadable(fd));
+  EXPECT_EQ(client.Leave("fd-leave"), CS_OK);
+  EXPECT_TRUE(IsReadable(fd));
+  EXPECT_EQ(client.Send("x"), CS_ERR_NOT_EXIST);
+}
+
+// Keeps all memory of the region in buffers.
+std::vector<void*> TakeAllMemory(const Client& client, std::size_t bytes) {
+  std::vector<void*> buffers;
+  void* buffer = nullptr;
+  while (cpg_zcb_alloc(client.handle, bytes, &buffer) == CS_OK) {
+    buffers.push_back(buffer);
+  }
+  return buffers;
+}
+
+TEST(RoomTest, WaitForMemoryEndsWhenSomeIsFreed) {
+  constexpr std::size_t kBytes = 8 << 20;
+  Client client;
+  client.Enter("memory");
+  std::vector<void*> buffers = TakeAllMemory(client, kBytes);
+  const std::string large(kBytes, 'x');
+  EXPECT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, kBytes, 0), CS_ERR_TIMEOUT);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_OK);  // the ring has room
+  std::thread freer(
+      [&] { EXPECT_EQ(cpg_zcb_free(client.handle, buffers.back()), CS_OK); });
+  EXPECT_EQ(cpg_zcb_wait(client.handle, kBytes, -1), CS_OK);
+  freer.join();
+  buffers.pop_back();
+  EXPECT_EQ(client.Send(large), CS_OK);
+  for (void* each : buffers)
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+}
+
+TEST(RoomTest, DescriptorTellsOfMemoryThatCameBack) {
+  constexpr std::size_t kBytes = 8 << 20;
+  Client client;
+  client.Enter("fd-memory");
+  const int fd = SendFd(client);
+  std::vector<void*> buffers = TakeAllMemory(client, kBytes);
+  const std::string large(kBytes, 'x');
+  EXPECT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
+  EXPECT_FALSE(IsReadable(fd));
+  EXPECT_EQ(cpg_zcb_free(client.handle, buffers.back()), CS_OK);
+  buffers.pop_back();
+  EXPECT_TRUE(IsReadable(fd));
+  EXPECT_EQ(client.Send(large), CS_OK);
+  // The same when it is a message that another group has read.
+  Client other;
+  other.Enter("fd-memory-other");
+  EXPECT_EQ(client.Dispatch(), CS_OK);
+  EXPECT_EQ(other.Send(large), CS_OK);
+  EXPECT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
+  EXPECT_FALSE(IsReadable(fd));
+  EXPECT_EQ(other.Dispatch(), CS_OK);
+  EXPECT_TRUE(IsReadable(fd));
+  EXPECT_EQ(client.Send(large), CS_OK);
+  for (void* each : buffers)
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+}
+
+TEST(RoomTest, TimedSendsDeliverAllThroughARingThatIsAlwaysFull) {
+  constexpr int kMessages = 40'000;
+  Gate joined;
+  ChildProcess reader([&] {
+    Client client(CPG_MODEL_ZCB);
+    client.Enter("always-full");
+    joined.Signal();
+    for (int i = 0; i < kMessages; ++i) {
+      client.messages.clear();
+      while (client.messages.empty()) {
+        if (client.Dispatch(CS_DISPATCH_ONE) != CS_OK) return 1;
+      }
+      if (client.messages[0].text != std::to_string(i)) return 2;
+    }
+    return 0;
+  });
+  joined.Wait();
+  Client client(CPG_MODEL_ZCB);
+  client.Enter("always-full");
+  for (int i = 0; i < kMessages; ++i) {
+    const std::string text = std::to_string(i);
+    if (i % 2 == 0) {
+      iovec piece{const_cast<char*>(text.data()), text.size()};
+      ASSERT_EQ(
+          cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, &piece, 1, -1),
+          CS_OK);
+    } else {
+      void* buffer = nullptr;
+      ASSERT_EQ(cpg_zcb_alloc(client.handle, text.size(), &buffer), CS_OK);
+      text.copy(static_cast<char*>(buffer), text.size());
+      ASSERT_EQ(cpg_zcb_mcast_timed(client.handle, CPG_TYPE_AGREED, buffer,
+                                    text.size(), -1),
+                CS_OK);
+    }
+    if (i % 64 == 0) {
+      ASSERT_EQ(client.Dispatch(), CS_OK);
+    }
+  }
+  EXPECT_EQ(reader.Join(), 0);
+}
+
+TEST(RoomTest, TimedSendThatGivesUpHasSentNothingAndKeepsTheBuffer) {
+  LateReader reader("gives-up", kAll);
+  Client client(CPG_MODEL_ZCB);
+  client.Enter("gives-up");
+  Fill(&client);
+  void* buffer = nullptr;
+  ASSERT_EQ(cpg_zcb_alloc(client.handle, 10, &buffer), CS_OK);
+  EXPECT_EQ(cpg_zcb_mcast_timed(client.handle, CPG_TYPE_AGREED, buffer, 10, 2),
+            CS_ERR_TIMEOUT);
+  EXPECT_EQ(cpg_zcb_free(client.handle, buffer), CS_OK);
+  const std::size_t before = client.messages.size();
+  EXPECT_EQ(client.Dispatch(), CS_OK);
+  EXPECT_EQ(client.messages.size(), before);
+}
+
+TEST(RoomTest, CancelledThreadLeavesTheWaitInOrder) {
+  LateReader reader("cancelled", kAll);
+  Client client;
+  client.Enter("cancelled");
+  Fill(&client);
+  pthread_t thread{};
+  ASSERT_EQ(pthread_create(
+                &thread, nullptr,
+                [](void* handle) -> void* {
+                  (void)cpg_zcb_wait(*static_cast<cpg_handle_t*>(handle), 0,
+                                     -1);
+                  return nullptr;
+                },
+                &client.handle),
+            0);
+  pthread_cancel(thread);
+  void* result = nullptr;
+  pthread_join(thread, &result);
+  EXPECT_EQ(result, PTHREAD_CANCELED);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 1), CS_ERR_TIMEOUT);
+  reader.GoAndWait();
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+}
+
+}  // namespace
+}  // namespace zcb::cpg::testing
