@@ -45,9 +45,13 @@ void AddJoin(Producers* all) {
     (void)NewMember();
     return Join(NewHandle());
   });
-  add(CS_ERR_EXIST, "LeaveOfAnotherHandleIsNotDispatched", [] {
-    MustBeOk(Leave(NewMember()));
-    return Join(NewHandle());
+  add(CS_ERR_EXIST, "AnotherHandleIsFinalizedButItsCallbackRuns", [] {
+    cs_error_t said = CS_OK;
+    Deliver(CPG_MODEL_V1, [&](cpg_handle_t handle, const void*) {
+      MustBeOk(cpg_finalize(handle));
+      said = Join(NewHandle());
+    });
+    return said;
   });
   add(CS_ERR_TRY_AGAIN, "OwnLeaveIsNotDispatched", [] {
     const cpg_handle_t member = NewMember();

@@ -11,6 +11,8 @@
 #include <memory>
 #include <new>
 
+#include "ipc/entry_word.h"
+
 namespace zcb::man {
 
 void Must(bool is_true, std::source_location where) {
@@ -232,6 +234,19 @@ void DamageDirectoryOfGroups() {
   for (std::uint32_t i = 0; i < attachment.geometry().group_count; ++i) {
     // relaxed: one thread
     words[i].store(~std::uint64_t{0}, std::memory_order_relaxed);
+  }
+}
+
+void Evict() {
+  const ipc::GroupView group = GroupOf(kGroup);
+  const alloc::LeaseId self = SharedAttachment().region().lease();
+  for (std::uint32_t i = 0; i < group.EntryHigh(); ++i) {
+    // relaxed, both: one thread
+    const ipc::EntryWord word(
+        group.entry(i).word.load(std::memory_order_relaxed));
+    if (word.gates() && word.lease() == self) {
+      group.entry(i).word.store(word.Down().raw(), std::memory_order_relaxed);
+    }
   }
 }
 

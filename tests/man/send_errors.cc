@@ -106,6 +106,12 @@ void AddWay(Producers* all, const Way& way) {
     MustBeOk(Leave(handle));
     return way.send(handle);
   });
+  add(CS_ERR_LIBRARY, "Evicted", [way](cpg_handle_t handle) {
+    MustBeOk(Join(handle));
+    MustBeOk(DispatchAll(handle));
+    Evict();
+    return way.send(handle);
+  });
   add(CS_ERR_LIBRARY, "RingIsDamaged", [way](cpg_handle_t handle) {
     MustBeOk(Join(handle));
     MustBeOk(DispatchAll(handle));
@@ -126,7 +132,7 @@ void AddWay(Producers* all, const Way& way) {
         return way.send(handle);
       });
   if (!way.copies) return;
-  add(CS_ERR_NO_MEMORY, "RegionIsFull", [way](cpg_handle_t handle) {
+  add(way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN, "RegionIsFull", [way](cpg_handle_t handle) {
     MustBeOk(Join(handle));
     MustBeOk(DispatchAll(handle));
     FillRegion(handle);

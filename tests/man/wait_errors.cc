@@ -1,4 +1,6 @@
 // Waiting for room.
+#include <unistd.h>
+
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
 
@@ -35,10 +37,15 @@ Producers WaitErrors() {
     FillRegion(member);
     return cpg_zcb_wait(member, 1, 1);
   });
-  add(CS_ERR_LIBRARY, "RingIsDamaged", [] {
+  add(CS_ERR_LIBRARY, "Evicted", [] {
     const cpg_handle_t member = NewMember();
-    DamageRing();
+    Evict();
     return cpg_zcb_wait(member, 0, 1);
+  });
+  add(CS_ERR_LIBRARY, "DataFileIsTruncated", [] {
+    const cpg_handle_t member = NewMember();
+    Must(truncate(RegionFile("data").c_str(), 2L << 20) == 0);
+    return cpg_zcb_wait(member, 8U << 20, 1);
   });
   all.push_back({"cpg_zcb_send_fd_get", CS_ERR_INVALID_PARAM, "FdIsNull",
                  [] { return cpg_zcb_send_fd_get(NewMember(), nullptr); }});
