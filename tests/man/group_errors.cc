@@ -45,7 +45,7 @@ void AddJoin(Producers* all) {
     (void)NewMember();
     return Join(NewHandle());
   });
-  add(CS_ERR_EXIST, "AnotherHandleIsFinalizedButItsCallbackRuns", [] {
+  add(CS_ERR_TRY_AGAIN, "AnotherHandleIsFinalizedButItsCallbackRuns", [] {
     cs_error_t said = CS_OK;
     Deliver(CPG_MODEL_V1, [&](cpg_handle_t handle, const void*) {
       MustBeOk(cpg_finalize(handle));
