@@ -39,6 +39,15 @@ void AddAlloc(Producers* all, const std::string& function, Alloc alloc) {
     void* buffer = nullptr;
     return alloc(handle, 2U << 20, &buffer);
   });
+  add(CS_ERR_NO_MEMORY, "FileSystemIsFull", [alloc] {
+    UseSmallFileSystem("8m");
+    const cpg_handle_t handle = NewHandle();
+    FillFileSystem();
+    void* buffer = nullptr;
+    cs_error_t error = CS_OK;
+    while (error == CS_OK) error = alloc(handle, 1U << 20, &buffer);
+    return error;
+  });
   add(CS_ERR_LIBRARY, "DataFileIsTruncated", [alloc] {
     const cpg_handle_t handle = NewHandle();
     Must(truncate(RegionFile("data").c_str(), 2L << 20) == 0);
@@ -127,6 +136,19 @@ void AddRetain(Producers* all) {
     MustBeOk(cpg_zcb_option_set(member, CPG_ZCB_OPTION_RETAIN_BYTES, 1));
     MustBeOk(cpg_zcb_retain(member, TakenMessage(member)));
     return cpg_zcb_retain(member, TakenMessage(member));
+  });
+  add(CS_ERR_NO_MEMORY, "NoneForTheProcess", [] {
+    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+    const void* const message = TakenMessage(member);
+    const NoMemory none;
+    return cpg_zcb_retain(member, message);
+  });
+  add(CS_ERR_NO_MEMORY, "FileSystemIsFull", [] {
+    UseSmallFileSystem("8m");
+    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+    const void* const message = TakenMessage(member);
+    FillFileSystem();
+    return cpg_zcb_retain(member, message);
   });
   add(CS_ERR_LIBRARY, "BufferIsAnotherOnesMeanwhile", [] {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);

@@ -83,18 +83,38 @@ void SetEnvironment(const TempDirectory& directory) {
   setenv("ZCB_REGION_BYTES", "16m", 1);
 }
 
+// What a scene in a process of its own says: a cs_error_t, or kSceneFailed...
+int CodeOf(const std::function<cs_error_t()>& produce) {
+  const TempDirectory directory;
+  ChildProcess scene([&] {
+    BeginScene();
+    SetEnvironment(directory);
+    return static_cast<int>(produce());
+  });
+  return scene.Join();
+}
+
+TEST(ErrorsTest, WithoutMemoryEveryCallWorksOrFailsAsItsPageSays) {
+  std::set<std::string> listed;
+  for (const ManPage& page : AllPages()) {
+    listed.insert(page.errors.begin(), page.errors.end());
+  }
+  for (const auto& [function, call] : NoMemoryCalls()) {
+    const int code = CodeOf(call);
+    if (code == CS_OK) continue;
+    const auto name = kNames.find(static_cast<cs_error_t>(code));
+    EXPECT_TRUE(name != kNames.end() &&
+                listed.contains(function + " " + name->second))
+        << function << " says " << code;
+  }
+}
+
 class ProducerTest : public ::testing::Test {
  public:
   explicit ProducerTest(Producer producer) : producer_(std::move(producer)) {}
 
   void TestBody() override {
-    const TempDirectory directory;
-    ChildProcess scene([&] {
-      BeginScene();
-      SetEnvironment(directory);
-      return static_cast<int>(producer_.produce());
-    });
-    const int code = scene.Join();
+    const int code = CodeOf(producer_.produce);
     if (code == kNotHere) GTEST_SKIP() << "see above";
     ASSERT_NE(code, kSceneFailed);
     EXPECT_EQ(code, static_cast<int>(producer_.error));

@@ -89,6 +89,12 @@ void AddJoin(Producers* all) {
     const NoMemory none;
     return Join(handle);
   });
+  add(CS_ERR_NO_MEMORY, "FileSystemIsFull", [] {
+    UseSmallFileSystem("8m");
+    const cpg_handle_t handle = NewHandle();
+    FillFileSystem();
+    return Join(handle);
+  });
   add(CS_ERR_ACCESS, "ProcessHasAnotherUserNow", [] {
     const cpg_handle_t handle = NewHandle();
     Must(chmod(RegionDirectory().c_str(), 0500) == 0);

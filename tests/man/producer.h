@@ -6,6 +6,7 @@
 #include <corosync/cpg.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ struct Producer {
   std::function<cs_error_t()> produce;
 };
 using Producers = std::vector<Producer>;
+
+// Calls that would do, made while the process has no memory. Those for which a
+// producer does the same are left out.
+std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls();
 
 Producers BadHandleErrors();
 Producers InitializeErrors();

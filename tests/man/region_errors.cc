@@ -1,7 +1,5 @@
 // cpg_initialize and cpg_model_initialize: a region that is not fit for use.
 #include <fcntl.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,13 +178,8 @@ Producers RegionErrors() {
     options->keep = true;
     Must(alloc::Region::Open(*options).ok());
   });
-  Add(&all, CS_ERR_NO_MEMORY, "FileSystemIsFull", [] {
-    if (unshare(CLONE_NEWNS) != 0 ||
-        mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("none", std::getenv("ZCB_DIR"), "tmpfs", 0, "size=64k") != 0) {
-      NotHere("may not mount");
-    }
-  });
+  Add(&all, CS_ERR_NO_MEMORY, "FileSystemIsFull",
+      [] { UseSmallFileSystem("64k"); });
   return all;
 }
 

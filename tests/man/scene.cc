@@ -1,10 +1,14 @@
 #include "tests/man/scene.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -166,6 +170,25 @@ void UseUpDescriptors() {
   const auto limit = static_cast<rlim_t>(lowest_free);
   const rlimit none{limit, limit};
   Must(setrlimit(RLIMIT_NOFILE, &none) == 0);
+}
+
+void UseSmallFileSystem(const std::string& size) {
+  if (unshare(CLONE_NEWNS) != 0 ||
+      mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      mount("none", std::getenv("ZCB_DIR"), "tmpfs", 0,
+            ("size=" + size).c_str()) != 0) {
+    NotHere("may not mount");
+  }
+}
+
+void FillFileSystem() {
+  const std::string path = std::string(std::getenv("ZCB_DIR")) + "/filler";
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  Must(fd >= 0);
+  const std::string page(4096, 'x');
+  while (write(fd, page.data(), page.size()) > 0) {
+  }
+  Must(errno == ENOSPC);
 }
 
 Idler::Idler()

@@ -64,6 +64,10 @@ void FillRing(cpg_handle_t member);
 void FillRegion(cpg_handle_t handle);
 // No descriptor can be opened from now on.
 void UseUpDescriptors();
+// The directory of the regions becomes a file system of that size, which only
+// the scene sees; and then there is no room in it any more.
+void UseSmallFileSystem(const std::string& size);
+void FillFileSystem();
 // operator new has nothing while this lives.
 class NoMemory {
  public:

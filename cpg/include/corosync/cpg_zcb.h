@@ -86,6 +86,7 @@ typedef struct {
  * @return CS_ERR_NOT_SUPPORTED  the handle is not of CPG_MODEL_ZCB.
  * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
  *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES).
+ * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
  *
  * Threads:  any. Does not wait for a callback that runs in another thread; who
