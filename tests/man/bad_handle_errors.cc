@@ -61,8 +61,7 @@ const std::map<std::string, Call>& Calls() {
          void* buffer = nullptr;
          return cpg_zcb_alloc_aligned(h, 1, 64, &buffer);
        }},
-      {"cpg_zcb_free",
-       [](cpg_handle_t h) { return cpg_zcb_free(h, nullptr); }},
+      {"cpg_zcb_free", [](cpg_handle_t h) { return cpg_zcb_free(h, nullptr); }},
       {"cpg_zcb_mcast_joined",
        [](cpg_handle_t h) {
          return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, nullptr, 0);
@@ -113,8 +112,7 @@ const std::map<std::string, Call>& Calls() {
        }},
       {"cpg_zcb_option_set",
        [](cpg_handle_t h) {
-         return cpg_zcb_option_set(h, CPG_ZCB_OPTION_WAIT,
-                                   CPG_ZCB_WAIT_PARK);
+         return cpg_zcb_option_set(h, CPG_ZCB_OPTION_WAIT, CPG_ZCB_WAIT_PARK);
        }},
       {"cpg_zcb_option_get",
        [](cpg_handle_t h) {
@@ -130,7 +128,7 @@ const std::map<std::string, Call>& Calls() {
        }},
       {"cpg_zcb_region_info",
        [](cpg_handle_t h) {
-         struct cpg_zcb_region_info info {};
+         struct cpg_zcb_region_info info{};
          info.size = sizeof(info);
          return cpg_zcb_region_info(h, &info);
        }},
@@ -141,8 +139,7 @@ const std::map<std::string, Call>& Calls() {
 
 // What `call` says of `handle` in a forked child.
 cs_error_t InChild(const std::function<cs_error_t()>& call) {
-  zcb::testing::ChildProcess child(
-      [&] { return static_cast<int>(call()); });
+  zcb::testing::ChildProcess child([&] { return static_cast<int>(call()); });
   return static_cast<cs_error_t>(child.Join());
 }
 
@@ -164,29 +161,28 @@ void AddOfWalks(Producers* all) {
       {"cpg_iteration_finalize", &cpg_iteration_finalize},
   };
   for (const auto& [function, call] : calls) {
-    all->push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut",
-                    [call = call] {
-                      (void)NewHandle();
-                      return call(12345);
-                    }});
-    all->push_back({function, CS_ERR_BAD_HANDLE, "WalkHasEnded",
-                    [call = call] {
+    all->push_back(
+        {function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call = call] {
+           (void)NewHandle();
+           return call(12345);
+         }});
+    all->push_back({function, CS_ERR_BAD_HANDLE, "WalkHasEnded", [call = call] {
                       const cpg_iteration_handle_t walk = NewWalk(NewHandle());
                       MustBeOk(cpg_iteration_finalize(walk));
                       return call(walk);
                     }});
-    all->push_back({function, CS_ERR_BAD_HANDLE, "ItsHandleIsFinalized",
-                    [call = call] {
-                      const cpg_handle_t handle = NewHandle();
-                      const cpg_iteration_handle_t walk = NewWalk(handle);
-                      MustBeOk(cpg_finalize(handle));
-                      return call(walk);
-                    }});
-    all->push_back({function, CS_ERR_BAD_HANDLE, "InheritedOverFork",
-                    [call = call] {
-                      const cpg_iteration_handle_t walk = NewWalk(NewHandle());
-                      return InChild([&] { return call(walk); });
-                    }});
+    all->push_back(
+        {function, CS_ERR_BAD_HANDLE, "ItsHandleIsFinalized", [call = call] {
+           const cpg_handle_t handle = NewHandle();
+           const cpg_iteration_handle_t walk = NewWalk(handle);
+           MustBeOk(cpg_finalize(handle));
+           return call(walk);
+         }});
+    all->push_back(
+        {function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call = call] {
+           const cpg_iteration_handle_t walk = NewWalk(NewHandle());
+           return InChild([&] { return call(walk); });
+         }});
   }
 }
 
@@ -195,24 +191,22 @@ void AddOfWalks(Producers* all) {
 Producers BadHandleErrors() {
   Producers all;
   for (const auto& [function, call] : Calls()) {
-    all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut",
-                   [call = call] {
+    all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call = call] {
                      (void)NewHandle(CPG_MODEL_ZCB);
                      return call(12345);
                    }});
     all.push_back({function, CS_ERR_BAD_HANDLE, "NoHandleInThisProcess",
                    [call = call] { return call(1); }});
-    all.push_back({function, CS_ERR_BAD_HANDLE, "Finalized",
-                   [call = call] {
+    all.push_back({function, CS_ERR_BAD_HANDLE, "Finalized", [call = call] {
                      const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
                      MustBeOk(cpg_finalize(handle));
                      return call(handle);
                    }});
-    all.push_back({function, CS_ERR_BAD_HANDLE, "InheritedOverFork",
-                   [call = call] {
-                     const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
-                     return InChild([&] { return call(handle); });
-                   }});
+    all.push_back(
+        {function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call = call] {
+           const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
+           return InChild([&] { return call(handle); });
+         }});
   }
   AddOfWalks(&all);
   all.push_back({"cpg_zcb_release", CS_ERR_BAD_HANDLE, "NoHandleEver",

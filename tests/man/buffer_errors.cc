@@ -94,8 +94,7 @@ void AddFree(Producers* all) {
 // As an eviction leaves it: the message's buffer is another one's.
 void TakeAwayBuffer(const void* message) {
   const alloc::Allocator& allocator = SharedAttachment().allocator();
-  const auto ref =
-      allocator.RefOf(static_cast<const std::byte*>(message) - 64);
+  const auto ref = allocator.RefOf(static_cast<const std::byte*>(message) - 64);
   Must(ref.has_value());
   const auto place = allocator.Locate(*ref);
   Must(place.has_value());
@@ -168,10 +167,10 @@ Producers BufferErrors() {
     void* buffer = nullptr;
     return cpg_zcb_alloc_aligned(NewHandle(), 1, alignment, &buffer);
   };
-  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM,
-                 "NoPowerOfTwo", [aligned] { return aligned(96); }});
-  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM,
-                 "MoreThan2MiB", [aligned] { return aligned(4U << 20); }});
+  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM, "NoPowerOfTwo",
+                 [aligned] { return aligned(96); }});
+  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM, "MoreThan2MiB",
+                 [aligned] { return aligned(4U << 20); }});
   all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_NOT_SUPPORTED,
                  "MoreThan256KiBInASmallRegion",
                  [aligned] { return aligned(512U << 10); }});
@@ -181,14 +180,14 @@ Producers BufferErrors() {
                    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
                    return cpg_zcb_release(TakenMessage(member));
                  }});
-  all.push_back({"cpg_zcb_release", CS_ERR_INVALID_PARAM, "ReleasedAlready",
-                 [] {
-                   const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
-                   const void* const message = TakenMessage(member);
-                   MustBeOk(cpg_zcb_retain(member, message));
-                   MustBeOk(cpg_zcb_release(message));
-                   return cpg_zcb_release(message);
-                 }});
+  all.push_back(
+      {"cpg_zcb_release", CS_ERR_INVALID_PARAM, "ReleasedAlready", [] {
+         const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+         const void* const message = TakenMessage(member);
+         MustBeOk(cpg_zcb_retain(member, message));
+         MustBeOk(cpg_zcb_release(message));
+         return cpg_zcb_release(message);
+       }});
   return all;
 }
 

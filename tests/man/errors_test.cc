@@ -131,9 +131,8 @@ bool RegisterProducers() {
         kNames.at(producer.error).substr(7) + "_" + producer.cause;
     ::testing::RegisterTest(
         producer.function.c_str(), name.c_str(), nullptr, nullptr, __FILE__,
-        __LINE__, [producer]() -> ProducerTest* {
-          return new ProducerTest(producer);
-        });
+        __LINE__,
+        [producer]() -> ProducerTest* { return new ProducerTest(producer); });
   }
   return true;
 }

@@ -231,15 +231,15 @@ void AddIteration(Producers* all) {
   all->push_back({"cpg_iteration_next", CS_ERR_INVALID_PARAM,
                   "DescriptionIsNull",
                   [begin] { return cpg_iteration_next(begin(), nullptr); }});
-  all->push_back({"cpg_iteration_next", CS_ERR_NO_SECTIONS, "AtTheEndAndAfter",
-                  [begin] {
-                    const cpg_iteration_handle_t walk = begin();
-                    cpg_iteration_description_t item{};
-                    MustBeOk(cpg_iteration_next(walk, &item));
-                    const cs_error_t first = cpg_iteration_next(walk, &item);
-                    Must(first == cpg_iteration_next(walk, &item));
-                    return first;
-                  }});
+  all->push_back(
+      {"cpg_iteration_next", CS_ERR_NO_SECTIONS, "AtTheEndAndAfter", [begin] {
+         const cpg_iteration_handle_t walk = begin();
+         cpg_iteration_description_t item{};
+         MustBeOk(cpg_iteration_next(walk, &item));
+         const cs_error_t first = cpg_iteration_next(walk, &item);
+         Must(first == cpg_iteration_next(walk, &item));
+         return first;
+       }});
 }
 
 }  // namespace

@@ -19,15 +19,14 @@ void AddBoth(Producers* all, cs_error_t error, const std::string& cause,
                     Must(handle == 0);
                     return said;
                   }});
-  all->push_back(
-      {"cpg_model_initialize", error, cause, [prepare] {
-         prepare();
-         cpg_handle_t handle = 1;
-         const cs_error_t said =
-             cpg_model_initialize(&handle, CPG_MODEL_ZCB, nullptr, nullptr);
-         Must(handle == 0);
-         return said;
-       }});
+  all->push_back({"cpg_model_initialize", error, cause, [prepare] {
+                    prepare();
+                    cpg_handle_t handle = 1;
+                    const cs_error_t said = cpg_model_initialize(
+                        &handle, CPG_MODEL_ZCB, nullptr, nullptr);
+                    Must(handle == 0);
+                    return said;
+                  }});
 }
 
 void AddNonsense(Producers* all) {
@@ -67,9 +66,8 @@ void AddNonsense(Producers* all) {
     for (char& c : cause) {
       if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
     }
-    AddBoth(all, CS_ERR_INVALID_PARAM, cause, [row] {
-      Must(setenv(row.variable, row.value, 1) == 0);
-    });
+    AddBoth(all, CS_ERR_INVALID_PARAM, cause,
+            [row] { Must(setenv(row.variable, row.value, 1) == 0); });
   }
 }
 
@@ -89,18 +87,16 @@ Producers InitializeErrors() {
   AddNonsense(&all);
   all.push_back({"cpg_initialize", CS_ERR_INVALID_PARAM, "HandleIsNull",
                  [] { return cpg_initialize(nullptr, nullptr); }});
-  all.push_back({"cpg_model_initialize", CS_ERR_INVALID_PARAM, "HandleIsNull",
-                 [] {
-                   return cpg_model_initialize(nullptr, CPG_MODEL_V1, nullptr,
-                                               nullptr);
-                 }});
-  all.push_back({"cpg_model_initialize", CS_ERR_INVALID_PARAM, "UnknownModel",
-                 [] {
-                   cpg_handle_t handle = 0;
-                   return cpg_model_initialize(&handle,
-                                               static_cast<cpg_model_t>(2),
-                                               nullptr, nullptr);
-                 }});
+  all.push_back(
+      {"cpg_model_initialize", CS_ERR_INVALID_PARAM, "HandleIsNull", [] {
+         return cpg_model_initialize(nullptr, CPG_MODEL_V1, nullptr, nullptr);
+       }});
+  all.push_back(
+      {"cpg_model_initialize", CS_ERR_INVALID_PARAM, "UnknownModel", [] {
+         cpg_handle_t handle = 0;
+         return cpg_model_initialize(&handle, static_cast<cpg_model_t>(2),
+                                     nullptr, nullptr);
+       }});
   for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
     all.push_back({"cpg_model_initialize", CS_ERR_INVALID_PARAM,
                    model == CPG_MODEL_V1 ? "UnknownFlag" : "UnknownFlagOfZcb",
@@ -118,15 +114,13 @@ Producers InitializeErrors() {
                          nullptr);
                    }});
   }
-  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "RegionsNameHas65Bytes", [] {
-    setenv("ZCB_REGION", std::string(65, 'x').c_str(), 1);
-  });
+  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "RegionsNameHas65Bytes",
+          [] { setenv("ZCB_REGION", std::string(65, 'x').c_str(), 1); });
   AddBoth(&all, CS_ERR_NAME_TOO_LONG, "GroupsNameHas65Bytes", [] {
     setenv("ZCB_REGION", ("x@" + std::string(65, 'x')).c_str(), 1);
   });
-  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "DirectorysPathHas3073Bytes", [] {
-    setenv("ZCB_DIR", ("/" + std::string(3072, 'x')).c_str(), 1);
-  });
+  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "DirectorysPathHas3073Bytes",
+          [] { setenv("ZCB_DIR", ("/" + std::string(3072, 'x')).c_str(), 1); });
   AddBoth(&all, CS_ERR_NO_RESOURCES, "NoDescriptor", &UseUpDescriptors);
   AddBoth(&all, CS_ERR_NO_RESOURCES, "FilesMayNotBeThatLarge", [] {
     const rlimit megabyte{1 << 20, 1 << 20};

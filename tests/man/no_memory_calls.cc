@@ -24,9 +24,7 @@ cpg_handle_t WithEvent(cpg_model_t model) {
 std::map<std::string, std::function<cs_error_t()>> CallsOfAMember() {
   std::map<std::string, std::function<cs_error_t()>> all;
   const auto add = [&all](const char* function, const Call& call) {
-    all[function] = [call] {
-      return Starved(NewMember(CPG_MODEL_ZCB), call);
-    };
+    all[function] = [call] { return Starved(NewMember(CPG_MODEL_ZCB), call); };
   };
   add("cpg_finalize", [](cpg_handle_t h) { return cpg_finalize(h); });
   add("cpg_fd_get", [](cpg_handle_t h) {
@@ -103,18 +101,16 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
   all["cpg_zcb_free"] = [] {
     const cpg_handle_t handle = NewHandle();
     void* const buffer = NewBuffer(handle, 300000);
-    return Starved(handle, [buffer](cpg_handle_t h) {
-      return cpg_zcb_free(h, buffer);
-    });
+    return Starved(
+        handle, [buffer](cpg_handle_t h) { return cpg_zcb_free(h, buffer); });
   };
   const auto sends = [&all](const char* function, cpg_model_t model,
                             cs_error_t (*send)(cpg_handle_t, void*)) {
     all[function] = [model, send] {
       const cpg_handle_t member = NewMember(model);
       void* const buffer = NewBuffer(member);
-      return Starved(member, [send, buffer](cpg_handle_t h) {
-        return send(h, buffer);
-      });
+      return Starved(
+          member, [send, buffer](cpg_handle_t h) { return send(h, buffer); });
     };
   };
   sends("cpg_zcb_mcast_joined", CPG_MODEL_ZCB, [](cpg_handle_t h, void* msg) {
@@ -123,15 +119,14 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
   sends("cpg_zcb_mcast_timed", CPG_MODEL_V1, [](cpg_handle_t h, void* msg) {
     return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, msg, 1, 1);
   });
-  const auto of_message = [&all](const char* function,
-                                 cs_error_t (*call)(cpg_handle_t,
-                                                    const void*)) {
+  const auto of_message = [&all](
+                              const char* function,
+                              cs_error_t (*call)(cpg_handle_t, const void*)) {
     all[function] = [call] {
       const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
       const void* const message = TakenMessage(member);
-      return Starved(member, [call, message](cpg_handle_t h) {
-        return call(h, message);
-      });
+      return Starved(
+          member, [call, message](cpg_handle_t h) { return call(h, message); });
     };
   };
   of_message("cpg_zcb_describe", [](cpg_handle_t h, const void* message) {
@@ -145,17 +140,17 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
     const void* const message = TakenMessage(member);
     MustBeOk(cpg_zcb_retain(member, message));
-    return Starved(member, [message](cpg_handle_t) {
-      return cpg_zcb_release(message);
-    });
+    return Starved(
+        member, [message](cpg_handle_t) { return cpg_zcb_release(message); });
   };
-  for (const char* function : {"cpg_iteration_next", "cpg_iteration_finalize"}) {
+  for (const char* function :
+       {"cpg_iteration_next", "cpg_iteration_finalize"}) {
     const bool is_next = std::strcmp(function, "cpg_iteration_next") == 0;
     all[function] = [is_next] {
       cpg_iteration_handle_t walk = 0;
       const cpg_handle_t member = NewMember();
-      MustBeOk(cpg_iteration_initialize(member, CPG_ITERATION_ALL, nullptr,
-                                        &walk));
+      MustBeOk(
+          cpg_iteration_initialize(member, CPG_ITERATION_ALL, nullptr, &walk));
       return Starved(member, [is_next, walk](cpg_handle_t) {
         cpg_iteration_description_t item{};
         return is_next ? cpg_iteration_next(walk, &item)

@@ -25,12 +25,10 @@ void AddDispatch(Producers* all, const char* function,
     const cpg_handle_t handle = NewHandle();
     static cpg_handle_t outer = 0;
     cpg_callbacks_t callbacks{};
-    callbacks.cpg_confchg_fn = [](cpg_handle_t, const cpg_name*,
-                                  const cpg_address*, std::size_t,
-                                  const cpg_address*, std::size_t,
-                                  const cpg_address*, std::size_t) {
-      MustBeOk(cpg_finalize(outer));
-    };
+    callbacks.cpg_confchg_fn =
+        [](cpg_handle_t, const cpg_name*, const cpg_address*, std::size_t,
+           const cpg_address*, std::size_t, const cpg_address*,
+           std::size_t) { MustBeOk(cpg_finalize(outer)); };
     MustBeOk(cpg_initialize(&outer, &callbacks));
     MustBeOk(Join(outer));
     (void)handle;
@@ -100,9 +98,9 @@ Producers ReceiveErrors() {
   for (const bool is_one : {true, false}) {
     all.push_back({"cpg_zcb_dispatch_timed", CS_ERR_TIMEOUT,
                    is_one ? "NoEventForOne" : "TimeIsUpForBlocking", [is_one] {
-                     return DispatchTimed(NewMember(),
-                                          is_one ? CS_DISPATCH_ONE
-                                                 : CS_DISPATCH_BLOCKING);
+                     return DispatchTimed(
+                         NewMember(),
+                         is_one ? CS_DISPATCH_ONE : CS_DISPATCH_BLOCKING);
                    }});
   }
   AddNext(&all, "cpg_zcb_next", CS_ERR_TRY_AGAIN, &cpg_zcb_next);

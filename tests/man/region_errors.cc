@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <memory>
 
+#include "allocator/lease.h"
 #include "allocator/record_lock.h"
 #include "allocator/region.h"
 #include "allocator/region_header.h"
-#include "allocator/lease.h"
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
 
@@ -170,8 +170,7 @@ Producers RegionErrors() {
     new Idler;
     std::filesystem::remove(RegionFile("meta"));
   });
-  Add(&all, CS_ERR_NO_RESOURCES, "NoPlaceForAnotherProcess",
-      &TakeTheOnlyPlace);
+  Add(&all, CS_ERR_NO_RESOURCES, "NoPlaceForAnotherProcess", &TakeTheOnlyPlace);
   Add(&all, CS_ERR_NOT_SUPPORTED, "RegionWasMadeWithoutGroups", [] {
     auto options = alloc::RegionOptions::FromEnvironment();
     Must(options.ok());

@@ -140,8 +140,7 @@ void Deliver(cpg_model_t model, const InCallback& what) {
 namespace {
 
 ipc::GroupView GroupOf(std::string_view name) {
-  const auto view =
-      SharedAttachment().directory().Find(ipc::GroupName(name));
+  const auto view = SharedAttachment().directory().Find(ipc::GroupName(name));
   Must(view.ok() && view->has_value());
   return **view;
 }

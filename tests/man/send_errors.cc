@@ -30,9 +30,7 @@ const iovec* OneByte() {
 void* g_buffer = nullptr;
 const void* g_kept = nullptr;
 
-void Prepare(cpg_handle_t handle) {
-  g_buffer = NewBuffer(handle);
-}
+void Prepare(cpg_handle_t handle) { g_buffer = NewBuffer(handle); }
 // A message that this process keeps, from another group.
 void PrepareKept() {
   const cpg_handle_t source = NewHandle(CPG_MODEL_ZCB);
@@ -132,12 +130,13 @@ void AddWay(Producers* all, const Way& way) {
         return way.send(handle);
       });
   if (!way.copies) return;
-  add(way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN, "RegionIsFull", [way](cpg_handle_t handle) {
-    MustBeOk(Join(handle));
-    MustBeOk(DispatchAll(handle));
-    FillRegion(handle);
-    return way.send(handle);
-  });
+  add(way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN, "RegionIsFull",
+      [way](cpg_handle_t handle) {
+        MustBeOk(Join(handle));
+        MustBeOk(DispatchAll(handle));
+        FillRegion(handle);
+        return way.send(handle);
+      });
 }
 
 // Of the two that take pieces.
@@ -182,16 +181,16 @@ void AddBuffers(Producers* all) {
     const char* function;
     Send send;
   };
-  for (const Row& row :
-       {Row{"cpg_zcb_mcast_joined",
-            [](cpg_handle_t h, void* msg, std::size_t length) {
-              return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, msg, length);
-            }},
-        Row{"cpg_zcb_mcast_timed",
-            [](cpg_handle_t h, void* msg, std::size_t length) {
-              return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, msg, length,
-                                         kTimeoutMs);
-            }}}) {
+  for (const Row& row : {Row{"cpg_zcb_mcast_joined",
+                             [](cpg_handle_t h, void* msg, std::size_t length) {
+                               return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED,
+                                                           msg, length);
+                             }},
+                         Row{"cpg_zcb_mcast_timed",
+                             [](cpg_handle_t h, void* msg, std::size_t length) {
+                               return cpg_zcb_mcast_timed(
+                                   h, CPG_TYPE_AGREED, msg, length, kTimeoutMs);
+                             }}}) {
     const Send send = row.send;
     all->push_back({row.function, CS_ERR_INVALID_PARAM, "CopyOfNull",
                     [send] { return send(NewMember(), nullptr, 1); }});
@@ -205,11 +204,11 @@ void AddBuffers(Producers* all) {
                       MustBeOk(send(member, buffer, 1));
                       return send(member, buffer, 1);
                     }});
-    all->push_back({row.function, CS_ERR_TOO_BIG, "CopyOfMoreThanTheRegion",
-                    [send] {
-                      char byte = 0;
-                      return send(NewMember(), &byte, std::size_t{1} << 40);
-                    }});
+    all->push_back(
+        {row.function, CS_ERR_TOO_BIG, "CopyOfMoreThanTheRegion", [send] {
+           char byte = 0;
+           return send(NewMember(), &byte, std::size_t{1} << 40);
+         }});
     all->push_back({row.function, CS_ERR_TOO_BIG, "MoreThanTheBuffer", [send] {
                       const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
                       return send(member, NewBuffer(member, 64), 65);
@@ -224,12 +223,11 @@ Producers SendErrors() {
   for (const Way& way : Ways()) AddWay(&all, way);
   AddPieces(&all);
   AddBuffers(&all);
-  all.push_back({"cpg_zcb_forward", CS_ERR_INVALID_PARAM, "NeitherKeptNorOpen",
-                 [] {
-                   char byte = 0;
-                   return cpg_zcb_forward(NewMember(), CPG_TYPE_AGREED, &byte,
-                                          1);
-                 }});
+  all.push_back(
+      {"cpg_zcb_forward", CS_ERR_INVALID_PARAM, "NeitherKeptNorOpen", [] {
+         char byte = 0;
+         return cpg_zcb_forward(NewMember(), CPG_TYPE_AGREED, &byte, 1);
+       }});
   all.push_back({"cpg_zcb_forward", CS_ERR_TOO_BIG, "MoreThanTheMessage", [] {
                    PrepareKept();
                    return cpg_zcb_forward(NewMember(), CPG_TYPE_AGREED, g_kept,

@@ -49,20 +49,20 @@ Producers WaitErrors() {
   });
   all.push_back({"cpg_zcb_send_fd_get", CS_ERR_INVALID_PARAM, "FdIsNull",
                  [] { return cpg_zcb_send_fd_get(NewMember(), nullptr); }});
-  all.push_back({"cpg_zcb_send_fd_get", CS_ERR_NO_RESOURCES, "NoDescriptor",
-                 [] {
-                   const cpg_handle_t member = NewMember();
-                   UseUpDescriptors();
-                   int fd = 0;
-                   return cpg_zcb_send_fd_get(member, &fd);
-                 }});
-  all.push_back({"cpg_zcb_send_fd_get", CS_ERR_NO_MEMORY, "NoneForTheProcess",
-                 [] {
-                   const cpg_handle_t member = NewMember();
-                   const NoMemory none;
-                   int fd = 0;
-                   return cpg_zcb_send_fd_get(member, &fd);
-                 }});
+  all.push_back(
+      {"cpg_zcb_send_fd_get", CS_ERR_NO_RESOURCES, "NoDescriptor", [] {
+         const cpg_handle_t member = NewMember();
+         UseUpDescriptors();
+         int fd = 0;
+         return cpg_zcb_send_fd_get(member, &fd);
+       }});
+  all.push_back(
+      {"cpg_zcb_send_fd_get", CS_ERR_NO_MEMORY, "NoneForTheProcess", [] {
+         const cpg_handle_t member = NewMember();
+         const NoMemory none;
+         int fd = 0;
+         return cpg_zcb_send_fd_get(member, &fd);
+       }});
   return all;
 }
 
