@@ -296,14 +296,25 @@ NoMemory::~NoMemory() { g_no_memory.store(false, std::memory_order_relaxed); }
 
 }  // namespace zcb::man
 
-// The allocator of this program, for all that goes through operator new.
+// The allocator of this program, but for what is aligned beyond 16 bytes. All
+// forms, since a sanitizer's would not call each other.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  // relaxed: a switch of the scene's own thread, as a rule
+  if (zcb::man::g_no_memory.load(std::memory_order_relaxed)) return nullptr;
+  return std::malloc(size == 0 ? 1 : size);
+}
 void* operator new(std::size_t size) {
-  void* const memory =
-      zcb::man::g_no_memory.load(std::memory_order_relaxed)  // a test's switch
-          ? nullptr
-          : std::malloc(size == 0 ? 1 : size);
+  void* const memory = operator new(size, std::nothrow);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+void* operator new[](std::size_t size) { return operator new(size); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  return operator new(size, std::nothrow);
+}
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
