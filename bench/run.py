@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 
-from report import allocator, builder, environment, pairs
+from report import allocator, builder, calls, environment, pairs
 from report.allocator_peers import PEERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench-results"
 SUITES = {
     "alloc": allocator.run,
+    "cpg": calls.run,
     "latency": pairs.latency,
     "stream": pairs.stream,
 }
@@ -37,6 +38,10 @@ def prepare(options, suites):
     pair_programs = [s for s in suites if s in pairs.PROGRAMS]
     if pair_programs and not builder.build(
             ROOT, ["//bench:" + name for name in pair_programs]):
+        sys.exit("bench: cannot build")
+    if "cpg" in suites and not builder.build(
+            ROOT, ["//bench/" + calls.PROGRAM.replace("/", ":"),
+                   "//cpg:" + calls.LIBRARY]):
         sys.exit("bench: cannot build")
     if "alloc" in suites:
         options.peers = builder.build_peers(ROOT, PEERS)
@@ -58,6 +63,9 @@ def parse_arguments():
                         help="alloc: only what begins so (pair,processes/64)")
     parser.add_argument("--cpus", default="0,1",
                         help="the two CPUs to use (default 0,1)")
+    parser.add_argument("--corosync", default="", metavar="PREFIX",
+                        help="cpg: also measure the system's libcpg, with the "
+                        "program started by this command (nsenter ...)")
     parser.add_argument("--programs", type=pathlib.Path,
                         help="directory of built programs; nothing is built")
     return parser.parse_args()

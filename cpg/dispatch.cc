@@ -60,11 +60,28 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
   }
 }
 
+// Apart from cpg_dispatch(), which is short when there is nothing to do.
+[[gnu::noinline]] cs_error_t DispatchUnderLock(Handle* handle,
+                                               cs_dispatch_flags_t how) {
+  const alloc::ErrnoSaver saver;
+  const Handle::Lock lock(handle);
+  return Dispatch(handle, how);
+}
+
+// Apart from cpg_dispatch(), which is short when there is nothing to do. Not
+// instrumented: the call has to lie on the stack itself, see JumpGuard.
+__attribute__((noinline, no_sanitize_address)) cs_error_t
+DispatchUnderLock(HandleTable<Handle>::Pin pin, cs_dispatch_flags_t how,
+                  ipc::Deadline deadline, bool may_wait_less) {
+  const alloc::ErrnoSaver saver;
+  DispatchCall call(std::move(pin));
+  return Dispatch(&call, how, deadline, may_wait_less);
+}
+
 }  // namespace
 }  // namespace zcb::cpg
 
-using zcb::cpg::Dispatch;
-using zcb::cpg::DispatchCall;
+using zcb::cpg::DispatchUnderLock;
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Handle;
@@ -73,31 +90,27 @@ using zcb::ipc::Deadline;
 
 extern "C" {
 
-// Not Guarded(): an exception of the program's callback is none of ours. Not
-// instrumented: the call has to lie on the stack itself, see JumpGuard.
-__attribute__((noinline, no_sanitize_address)) cs_error_t
-cpg_dispatch(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types) {
+// Not Guarded(): an exception of the program's callback is none of ours.
+cs_error_t cpg_dispatch(cpg_handle_t handle,
+                        cs_dispatch_flags_t dispatch_types) {
   auto pin = FindHandle(handle);
   if (!pin) return CS_ERR_BAD_HANDLE;
   if (pin->IsQuiet()) {
     if (dispatch_types == CS_DISPATCH_ALL) return CS_OK;
     if (dispatch_types == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
   }
-  const zcb::alloc::ErrnoSaver saver;
-  DispatchCall call(std::move(pin));
-  return Dispatch(&call, dispatch_types, Deadline::Never(), true);
+  return DispatchUnderLock(std::move(pin), dispatch_types, Deadline::Never(),
+                           true);
 }
 
 // As cpg_dispatch().
-__attribute__((noinline, no_sanitize_address)) cs_error_t
-cpg_zcb_dispatch_timed(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types,
-                       int timeout_ms) {
+cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
+                                  cs_dispatch_flags_t dispatch_types,
+                                  int timeout_ms) {
   auto pin = FindHandle(handle);
   if (!pin) return CS_ERR_BAD_HANDLE;
-  const zcb::alloc::ErrnoSaver saver;
-  const Deadline deadline = Deadline::InMs(timeout_ms);
-  DispatchCall call(std::move(pin));
-  return Dispatch(&call, dispatch_types, deadline, false);
+  return DispatchUnderLock(std::move(pin), dispatch_types,
+                           Deadline::InMs(timeout_ms), false);
 }
 
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {

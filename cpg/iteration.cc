@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "allocator/cancel_shield.h"
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 
@@ -77,6 +78,7 @@ cs_error_t cpg_iteration_initialize(
     }
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
+    const zcb::alloc::CancelShield shield;  // getrandom(2)
     Items items;
     const zcb::Outcome filled =
         group != nullptr

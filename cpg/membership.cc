@@ -1,16 +1,18 @@
 // Joining and leaving, and who is in a group.
 #include <corosync/cpg.h>
 
-#include <algorithm>
+#include <array>
 
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
+#include "ipc/member_address.h"
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Handle;
 using zcb::cpg::ToCsError;
 using zcb::cpg::ToGroupName;
+using zcb::ipc::MemberAddress;
 
 extern "C" {
 
@@ -49,17 +51,17 @@ cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* group,
     }
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
-    const auto members = pin->attachment().MembersOf(ToGroupName(*group));
-    if (!members) return ToCsError(members.status());
     // How long the caller's array is, nobody tells us: programs pass an
     // uninitialized count.
-    const std::size_t count =
-        std::min<std::size_t>(members->size(), CPG_MEMBERS_MAX);
-    for (std::size_t i = 0; i < count; ++i) {
-      member_list[i] = {(*members)[i].node_id, (*members)[i].pid,
+    std::array<MemberAddress, CPG_MEMBERS_MAX> members;
+    const auto count =
+        pin->attachment().FirstMembersOf(ToGroupName(*group), members);
+    if (!count) return ToCsError(count.status());
+    for (std::size_t i = 0; i < *count; ++i) {
+      member_list[i] = {members[i].node_id, members[i].pid,
                         CPG_REASON_UNDEFINED};
     }
-    *member_list_entries = static_cast<int>(count);
+    *member_list_entries = static_cast<int>(*count);
     return CS_OK;
   });
 }

@@ -76,7 +76,8 @@ class ProcessState {
 };
 
 // A pin on the handle, or falsy: what every function of the C API begins with.
-inline HandleTable<Handle>::Pin FindHandle(
+// Inlined, so that the pin lies in registers and its kind is a constant.
+[[gnu::always_inline]] inline HandleTable<Handle>::Pin FindHandle(
     cpg_handle_t handle, PinWord::Kind kind = PinWord::Kind::kCall) {
   ProcessState* state = ProcessState::Find();
   if (state == nullptr) return {};

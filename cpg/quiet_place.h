@@ -41,21 +41,23 @@ class QuietPlace {
     place_.store(nullptr, std::memory_order_relaxed);
   }
 
-  // True: at some moment of this call there was nothing to dispatch. A value
-  // of another place than the first look's may come in between; then the
-  // second look finds another place, or the same one said anew, when there was
-  // nothing either.
+  // True: at some moment of this call there was nothing to dispatch.
+  //
+  // A value may be read that was said of another place. If of a later one, the
+  // second look finds another place, or this one said anew. If of an earlier
+  // one, its lap is below that of any event that this slot gets: the slot
+  // holds such a value only if it is empty.
   bool Holds() const {
-    // acquire <- quiet.say: the value is there, or a later one
+    // relaxed: the second look acquires
     const std::atomic<std::uint64_t>* const place =
-        place_.load(std::memory_order_acquire);
+        place_.load(std::memory_order_relaxed);
     if (place == nullptr) return false;
-    // acquire <- quiet.move: if it is a later one, so is the place below
+    // acquire <- quiet.move: if it is of a later place, this one is gone
     const std::uint64_t raw = raw_.load(std::memory_order_acquire);
-    // acquire <- ring.publish: not after the second look
-    if (place->load(std::memory_order_acquire) != raw) return false;
-    // relaxed: not before the loads above, which acquire
-    return place_.load(std::memory_order_relaxed) == place;
+    // acquire <- quiet.say: what was dispatched before it was said is done
+    if (place_.load(std::memory_order_acquire) != place) return false;
+    // relaxed: compared, and nothing that it might stand for is read
+    return place->load(std::memory_order_relaxed) == raw;
   }
 
  private:

@@ -128,6 +128,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);
+  attachment->looked_at_ = std::vector<std::atomic<std::uint32_t>>(
+      (*region)->geometry().lease_count);
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
   // Not to be had: those who wait look again by themselves.
@@ -234,26 +236,47 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   return member;
 }
 
+// Everything published counts, read by its members or not. Records are applied
+// by us as by any reader.
+template <typename Read>
+Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
+  constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
+  const auto group = directory_->Find(name);
+  if (!group) return group.failure();
+  if (!*group) return {};
+  LookAtMembers(**group);
+  // acquire <- ring.tail: what lies below is published
+  const std::uint64_t tail =
+      (*group)->header().tail.load(std::memory_order_acquire);
+  if (tail > 0) ApplyUpTo(**group, tail - 1);
+  read(**group, kNow);
+  return {};
+}
+
 Result<std::vector<MemberAddress>> Attachment::MembersOf(
     const GroupName& name) {
   std::vector<MemberAddress> members;
-  const auto group = directory_->Find(name);
-  if (!group) return group.failure();
-  if (*group) {
-    // Everything published counts, read by its members or not. Records are
-    // applied by us as by any reader.
-    constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
-    // acquire <- ring.tail: what lies below is published
-    const std::uint64_t tail =
-        (*group)->header().tail.load(std::memory_order_acquire);
-    if (tail > 0) ApplyUpTo(**group, tail - 1);
-    View view((*group)->entry_count());
-    ReadViewAt(**group, kNow, &view);
-    for (const View::Item& item : view.items()) {
-      members.push_back(item.address);
-    }
-  }
+  const Outcome done = ReadMembersOf(
+      name, [&members](const GroupView& group, std::uint64_t now) {
+        View view(group.entry_count());
+        ReadViewAt(group, now, &view);
+        for (const View::Item& item : view.items()) {
+          members.push_back(item.address);
+        }
+      });
+  if (!done) return done.failure();
   return members;
+}
+
+Result<std::size_t> Attachment::FirstMembersOf(
+    const GroupName& name, std::span<MemberAddress> members) {
+  std::size_t count = 0;
+  const Outcome done =
+      ReadMembersOf(name, [&](const GroupView& group, std::uint64_t now) {
+        count = ReadFirstMembersAt(group, now, members);
+      });
+  if (!done) return done.failure();
+  return count;
 }
 
 std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
@@ -261,6 +284,7 @@ std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
 // --- repair ------------------------------------------------------------------
 
 Outcome Attachment::StartWatcher() {
+  const alloc::CancelShield shield;
   if (watcher_ != nullptr) return {};
   auto watcher = alloc::ProcessWatcher::Start(region_, &OnGone, this);
   if (!watcher) return watcher.failure();
@@ -270,6 +294,7 @@ Outcome Attachment::StartWatcher() {
 }
 
 void Attachment::Watch(LeaseId lease) {
+  const alloc::CancelShield shield;  // an event is being begun
   if (lease != region_->lease()) watcher_->Watch(lease);
 }
 
@@ -279,6 +304,7 @@ void Attachment::ReapIfGone(LeaseId lease) {
 }
 
 bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
+  const alloc::CancelShield shield;  // a reaping is not left half-way
   // acquire <- lease.attach: who it is
   const LeaseWord word(
       region_->lease_word(lease_slot).load(std::memory_order_acquire));
@@ -292,7 +318,6 @@ bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
 }
 
 bool Attachment::ReapAllDead() {
-  const alloc::CancelShield shield;  // a reaping is not left half-way
   bool reaped = false;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {

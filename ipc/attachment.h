@@ -6,9 +6,11 @@
 #define ZCB_IPC_ATTACHMENT_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "allocator/allocator.h"
@@ -101,6 +103,11 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Members of a group now, sorted by (node, pid); empty if there is no such
   // group. A snapshot: stale when you get it.
   Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
+  // The same, as many as there is room for; how many were written. No memory is
+  // allocated, and no system call made for a group that this process has looked
+  // at before.
+  Result<std::size_t> FirstMembersOf(const GroupName& name,
+                                     std::span<MemberAddress> members);
   // Every group that has a name, in no particular order.
   std::vector<GroupName> GroupNames();
 
@@ -154,6 +161,11 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
  private:
   Attachment() = default;
   bool IsMemberOf(const GroupView& group) const;
+  template <typename Read>
+  Outcome ReadMembersOf(const GroupName& name, Read&& read);
+  // Before telling who is in a group: buries its dead, and watches the living
+  // from now on. A system call only for processes not looked at before.
+  void LookAtMembers(const GroupView& group);
   Outcome StartWatcher();
   bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
@@ -171,6 +183,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
+  // By lease slot: the generation that LookAtMembers() has us watch.
+  std::vector<std::atomic<std::uint32_t>> looked_at_;
   std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
   std::uint16_t next_look_ = 0;  // lease slot, of ReapBeforeJoin()

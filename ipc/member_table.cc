@@ -1,5 +1,7 @@
 #include "ipc/member_table.h"
 
+#include <algorithm>
+
 #include "ipc/ring.h"
 #include "ipc/sleep_word.h"
 
@@ -37,6 +39,32 @@ void SetOnce(std::atomic<std::uint64_t>& word, std::uint16_t generation,
   word.compare_exchange_strong(
       expected, OrderWord::At(generation, position).raw(),
       std::memory_order_release, std::memory_order_relaxed);
+}
+
+template <typename Visit>
+void ForEachMemberAt(const GroupView& group, std::uint64_t position,
+                     Visit&& visit) {
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    const EntryState& entry = group.entry(i);
+    // acquire <- member.free: a generation newer than the words' means gone
+    const EntryWord word(entry.word.load(std::memory_order_acquire));
+    const OrderWord join = Load(entry.join);
+    const OrderWord leave = Load(entry.leave);
+    // All three of one generation, or the entry was given away while we
+    // looked, which only an entry whose leave was reclaimed is.
+    if (join.generation() != word.generation() ||
+        leave.generation() != word.generation() || !join.is_set() ||
+        join.position() > position ||
+        (leave.is_set() && leave.position() <= position)) {
+      continue;
+    }
+    // relaxed: carried by the JOIN that we applied or saw applied
+    visit(View::Item{{entry.node_id.load(std::memory_order_relaxed),
+                      entry.pid.load(std::memory_order_relaxed)},
+                     static_cast<std::uint16_t>(i),
+                     word.generation()});
+  }
 }
 
 }  // namespace
@@ -140,27 +168,23 @@ void ApplyUpTo(const GroupView& group, std::uint64_t position) {
 
 void ReadViewAt(const GroupView& group, std::uint64_t position, View* view) {
   view->Clear();
-  const std::uint32_t high = group.EntryHigh();
-  for (std::uint32_t i = 0; i < high; ++i) {
-    const EntryState& entry = group.entry(i);
-    // acquire <- member.free: a generation newer than the words' means gone
-    const EntryWord word(entry.word.load(std::memory_order_acquire));
-    const OrderWord join = Load(entry.join);
-    const OrderWord leave = Load(entry.leave);
-    // All three of one generation, or the entry was given away while we
-    // looked, which only an entry whose leave was reclaimed is.
-    if (join.generation() != word.generation() ||
-        leave.generation() != word.generation() || !join.is_set() ||
-        join.position() > position ||
-        (leave.is_set() && leave.position() <= position)) {
-      continue;
-    }
-    // relaxed: carried by the JOIN that we applied or saw applied
-    view->Add({{entry.node_id.load(std::memory_order_relaxed),
-                entry.pid.load(std::memory_order_relaxed)},
-               static_cast<std::uint16_t>(i),
-               word.generation()});
-  }
+  ForEachMemberAt(group, position,
+                  [view](const View::Item& item) { view->Add(item); });
+}
+
+std::size_t ReadFirstMembersAt(const GroupView& group, std::uint64_t position,
+                               std::span<MemberAddress> members) {
+  std::size_t count = 0;
+  ForEachMemberAt(group, position, [&](const View::Item& item) {
+    const auto end = members.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto after = std::upper_bound(members.begin(), end, item.address);
+    if (after == members.end()) return;
+    if (count < members.size()) ++count;
+    const auto new_end = members.begin() + static_cast<std::ptrdiff_t>(count);
+    std::move_backward(after, new_end - 1, new_end);
+    *after = item.address;
+  });
+  return count;
 }
 
 bool PublishDown(const GroupView& group, std::uint16_t index,

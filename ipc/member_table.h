@@ -3,7 +3,9 @@
 #ifndef ZCB_IPC_MEMBER_TABLE_H_
 #define ZCB_IPC_MEMBER_TABLE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "allocator/lease_word.h"
 #include "allocator/status.h"
@@ -44,6 +46,10 @@ bool RecordCounts(const GroupView& group, SlotWord record,
 void ApplyUpTo(const GroupView& group, std::uint64_t position);
 // The members as of `position`, everything up to there applied.
 void ReadViewAt(const GroupView& group, std::uint64_t position, View* view);
+// The first of them in the view's order, as many as there is room for; how many
+// were written. No memory is allocated.
+std::size_t ReadFirstMembersAt(const GroupView& group, std::uint64_t position,
+                               std::span<MemberAddress> members);
 
 // A Down entry needs a record in the order that says so. Idempotent, by
 // anyone, concurrently: exactly one record is found or published. False: no

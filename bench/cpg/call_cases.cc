@@ -39,7 +39,7 @@ class Joined {
 void TimeLifecycle(const TickClock& clock, const CallOptions& options,
                    const Report& report) {
   const cpg_name group = Named("bench-cycle");
-  Samples initialize, join, enter, leave, finalize, finalize_joined;
+  Samples initialize, join, join_enter, enter, leave, finalize, finalize_joined;
   const auto since = [&clock](std::uint64_t start, std::uint64_t end) {
     return static_cast<double>(end - start) * clock.NsPerTick();
   };
@@ -66,6 +66,7 @@ void TimeLifecycle(const TickClock& clock, const CallOptions& options,
     if (cycle == 0) continue;
     initialize.Add(since(start, initialized));
     join.Add(since(initialized, joined));
+    join_enter.Add(since(initialized, entered));
     enter.Add(since(start, entered));
     leave.Add(since(entered, left));
     finalize.Add(since(left, finalized));
@@ -74,6 +75,7 @@ void TimeLifecycle(const TickClock& clock, const CallOptions& options,
   report("initialize+join+confchg", enter.Figures());
   report("cpg_initialize", initialize.Figures());
   report("cpg_join", join.Figures());
+  report("join+confchg", join_enter.Figures());
   report("leave+confchg", leave.Figures());
   report("cpg_finalize", finalize.Figures());
   report("cpg_finalize, joined", finalize_joined.Figures());

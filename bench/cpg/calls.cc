@@ -23,7 +23,7 @@ struct Options {
   bool json = false;
 };
 
-nlohmann::json AsJson(const CallFigures& figures) {
+nlohmann::ordered_json AsJson(const CallFigures& figures) {
   return {{"p50_ns", figures.p50_ns},
           {"p99_ns", figures.p99_ns},
           {"least_ns", figures.least_ns},
@@ -40,7 +40,7 @@ void Measure(const Options& options) {
   const PrivateRegion region;
   const TickClock clock;
   const Crowd crowd(options.members - 1, kFew - 1);
-  nlohmann::json json;
+  nlohmann::ordered_json json;  // in the order of the report
   const Report report = [&](const char* call, const CallFigures& figures) {
     if (options.json) {
       json[call] = AsJson(figures);

@@ -36,11 +36,10 @@ inline cpg_handle_t Initialize() {
   callbacks.cpg_deliver_fn = [](cpg_handle_t, const cpg_name*, std::uint32_t,
                                 std::uint32_t, void*,
                                 std::size_t) { ++arrivals.messages; };
-  callbacks.cpg_confchg_fn = [](cpg_handle_t, const cpg_name*,
-                                const cpg_address*, std::size_t,
-                                const cpg_address*, std::size_t,
-                                const cpg_address*,
-                                std::size_t) { ++arrivals.changes; };
+  callbacks.cpg_confchg_fn =
+      [](cpg_handle_t, const cpg_name*, const cpg_address*, std::size_t,
+         const cpg_address*, std::size_t, const cpg_address*,
+         std::size_t) { ++arrivals.changes; };
   cpg_handle_t handle = 0;
   Check(cpg_initialize(&handle, &callbacks), "cpg_initialize");
   return handle;

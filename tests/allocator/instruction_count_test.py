@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the instructions of warm Alloc and Free and holds them to a ceiling.
+"""Counts the instructions of calls and holds them to a ceiling.
 
 usage: instruction_count_test.py PROGRAM CEILINGS
 

@@ -49,6 +49,11 @@ void ExpectAllBad(cpg_handle_t handle, cpg_iteration_handle_t walk,
   EXPECT_EQ(cpg_zcb_free(handle, buffer), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, 1),
             CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_alloc_aligned(handle, 1, 64, &pointer), CS_ERR_BAD_HANDLE);
+  cpg_iteration_handle_t another = 0;
+  EXPECT_EQ(
+      cpg_iteration_initialize(handle, CPG_ITERATION_ALL, nullptr, &another),
+      CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_iteration_next(walk, &item), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_iteration_finalize(walk), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_retain(handle, kept), CS_ERR_BAD_HANDLE);

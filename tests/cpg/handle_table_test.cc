@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -100,6 +101,20 @@ TEST(HandleTableTest, LastOneInsideDestroys) {
   EXPECT_TRUE(table.Empty());
 }
 
+TEST(HandleTableTest, ErrnoStaysWhenTheLastPinDestroys) {
+  struct MakesSystemCalls {
+    ~MakesSystemCalls() { errno = EBADF; }
+  };
+  HandleTable<MakesSystemCalls> table;
+  const std::uint64_t handle =
+      table.Open(std::make_unique<MakesSystemCalls>(),
+                 [](MakesSystemCalls*, std::uint64_t) {});
+  errno = EDOM;
+  EXPECT_TRUE(table.Close(handle));
+  EXPECT_EQ(errno, EDOM);
+  EXPECT_TRUE(table.Empty());
+}
+
 TEST(HandleTableTest, StaleHandleOfAReusedSlotIsNotFound) {
   int destroyed = 0;
   HandleTable<Probe> table;
@@ -113,6 +128,54 @@ TEST(HandleTableTest, StaleHandleOfAReusedSlotIsNotFound) {
     stale = fresh;
   }
   EXPECT_EQ(destroyed, 100);
+}
+
+TEST(HandleTableTest, NoteIsFoundWhileTheHandleIsOpenAndNoLonger) {
+  int destroyed = 0;
+  int first = 0;
+  int second = 0;
+  HandleTable<Probe> table;
+  const std::uint64_t handle = table.Open(
+      std::make_unique<Probe>(&destroyed), [](Probe*, std::uint64_t) {},
+      &first);
+  void* note = nullptr;
+  EXPECT_TRUE(table.ReadNote(handle, &note));
+  EXPECT_EQ(note, &first);
+  {
+    const auto pin = table.Find(handle);
+    ASSERT_TRUE(pin);
+    pin.set_note(&second);
+  }
+  EXPECT_TRUE(table.ReadNote(handle, &note));
+  EXPECT_EQ(note, &second);
+  const auto inside = table.Close(handle);
+  note = &first;
+  EXPECT_FALSE(table.ReadNote(handle, &note)) << "closed, if still in use";
+  EXPECT_EQ(note, &first) << "not written to";
+}
+
+TEST(HandleTableTest, NoteIsOfThatHandleOnly) {
+  int destroyed = 0;
+  int notes[2] = {};
+  HandleTable<Probe> table;
+  void* note = nullptr;
+  EXPECT_FALSE(table.ReadNote(0, &note)) << "no slot yet";
+  const auto open = [&](int* its_note) {
+    return table.Open(
+        std::make_unique<Probe>(&destroyed), [](Probe*, std::uint64_t) {},
+        its_note);
+  };
+  const std::uint64_t stale = open(&notes[0]);
+  EXPECT_TRUE(table.Close(stale));
+  const std::uint64_t fresh = open(&notes[1]);
+  ASSERT_EQ(fresh & 0xffffffffU, stale & 0xffffffffU) << "the slot is reused";
+  EXPECT_FALSE(table.ReadNote(stale, &note));
+  EXPECT_FALSE(table.ReadNote(fresh ^ (std::uint64_t{1} << 40), &note));
+  EXPECT_FALSE(table.ReadNote(fresh | 0xffffffff00000000U, &note));
+  EXPECT_FALSE(table.ReadNote(fresh | 0xffffffffU, &note));
+  EXPECT_EQ(note, nullptr);
+  EXPECT_TRUE(table.ReadNote(fresh, &note));
+  EXPECT_EQ(note, &notes[1]);
 }
 
 TEST(HandleTableTest, SendersAreSeenCallsAreNot) {

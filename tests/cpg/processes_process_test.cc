@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cinttypes>
 #include <cstdio>
@@ -267,40 +266,6 @@ TEST(ProcessesTest, LeaveIsALeaveAndFinalizeAndExitAreAProcessDown) {
   });
   expect(CPG_REASON_PROCDOWN,
          [](std::unique_ptr<Client>* peer) { _exit((peer->release(), 0)); });
-}
-
-TEST(ProcessesTest, ListsAreSortedAndLongerThanMembersMaxIfNeedBe) {
-  constexpr std::size_t kProcesses = CPG_MEMBERS_MAX + 5;
-  Gate joined;
-  Gate end;
-  std::vector<std::unique_ptr<ChildProcess>> children;
-  for (std::size_t i = 0; i < kProcesses; ++i) {
-    children.push_back(std::make_unique<ChildProcess>([&] {
-      Client client;
-      EXPECT_EQ(client.Join("crowd"), CS_OK);
-      joined.Signal();
-      end.Wait();
-      return Verdict();
-    }));
-  }
-  for (std::size_t i = 0; i < kProcesses; ++i) joined.Wait();
-  Client client;
-  client.Enter("crowd");
-  const std::vector<std::uint32_t>& members = client.changes[0].members;
-  EXPECT_EQ(members.size(), kProcesses + 1);
-  EXPECT_TRUE(std::is_sorted(members.begin(), members.end()));
-  cpg_address list[CPG_MEMBERS_MAX + 1];
-  list[CPG_MEMBERS_MAX].pid = 4711;
-  int entries = 0;
-  cpg_name name = Named("crowd");
-  ASSERT_EQ(cpg_membership_get(client.handle, &name, list, &entries), CS_OK);
-  EXPECT_EQ(entries, CPG_MEMBERS_MAX);
-  EXPECT_EQ(list[CPG_MEMBERS_MAX].pid, 4711U);
-  for (std::size_t i = 0; i < CPG_MEMBERS_MAX; ++i) {
-    EXPECT_EQ(list[i].pid, members[i]);
-  }
-  for (std::size_t i = 0; i < kProcesses; ++i) end.Signal();
-  for (auto& child : children) EXPECT_EQ(child->Join(), 0);
 }
 
 TEST(ProcessesTest, FilesGoWhenTheLastProcessEndsCleanly) {

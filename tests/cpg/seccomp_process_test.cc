@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstring>
@@ -21,6 +22,7 @@ namespace zcb::cpg::testing {
 namespace {
 
 using zcb::testing::ChildProcess;
+using zcb::testing::Gate;
 
 const RegionOfThisTest region_of_this_test;
 
@@ -241,6 +243,57 @@ TEST_F(SeccompTest, EmptyDispatchAndAllocAndFreeMakeNoSystemCall) {
     });
     EXPECT_EQ(child.Join(), 0);
   }
+}
+
+TEST_F(SeccompTest, LooksAtHandlesAndGroupsMakeNoSystemCall) {
+  constexpr int kOthers = 20;
+  constexpr std::size_t kGroups = 2;
+  static const char* const kNames[kGroups] = {"seccomp-look", "seccomp-nobody"};
+  const cpg_name groups[kGroups] = {Named(kNames[0]), Named(kNames[1])};
+  const int expected[kGroups] = {kOthers + 1, 0};
+  Gate joined;
+  Gate never;
+  std::vector<std::unique_ptr<ChildProcess>> others;
+  for (int i = 0; i < kOthers; ++i) {
+    others.push_back(std::make_unique<ChildProcess>([&] {
+      JoinAs(CPG_MODEL_V1, kNames[0]);
+      joined.Signal();
+      never.Wait();
+      return 0;
+    }));
+  }
+  for (int i = 0; i < kOthers; ++i) joined.Wait();
+  ChildProcess child([&] {
+    const cpg_handle_t handle = JoinAs(CPG_MODEL_V1, kNames[0]);
+    if (cpg_dispatch(handle, CS_DISPATCH_ALL) != CS_OK) return 1;
+    std::array<cpg_address, CPG_MEMBERS_MAX> members;
+    for (int round = 0; round < 1000; ++round) {
+      // The first look at a group maps its pages.
+      if (round == 1) ForbidSystemCalls();
+      for (std::size_t g = 0; g < kGroups; ++g) {
+        cpg_name group = groups[g];
+        int count = 0;
+        if (cpg_membership_get(handle, &group, members.data(), &count) !=
+            CS_OK) {
+          return 2;
+        }
+        if (count != expected[g]) return 3;
+      }
+      void* context = &members;
+      unsigned node_id = 0;
+      cpg_flow_control_state_t state{};
+      std::uint32_t size_bytes = 0;
+      if (cpg_context_set(handle, nullptr) != CS_OK ||
+          cpg_context_get(handle, &context) != CS_OK || context != nullptr ||
+          cpg_local_get(handle, &node_id) != CS_OK ||
+          cpg_flow_control_state_get(handle, &state) != CS_OK ||
+          cpg_max_atomic_msgsize_get(handle, &size_bytes) != CS_OK) {
+        return 4;
+      }
+    }
+    return 0;
+  });
+  EXPECT_EQ(child.Join(), 0);
 }
 
 }  // namespace

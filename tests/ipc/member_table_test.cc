@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/ipc/fake_group.h"
 
 namespace zcb::ipc {
@@ -121,6 +123,25 @@ TEST(MemberTableTest, ViewAtAPositionHasWhoJoinedBeforeAndNotWhoLeft) {
   ASSERT_EQ(view.items().size(), 2U);
   EXPECT_TRUE(view.Contains(b.index, b.generation));
   EXPECT_FALSE(view.Contains(a.index, a.generation));
+}
+
+TEST(MemberTableTest, FirstMembersAreThoseOfTheViewHoweverFewFit) {
+  FakeGroup group;
+  std::uint64_t now = 0;
+  for (const std::uint32_t pid : {30U, 10U, 40U, 20U}) {
+    const auto claimed = ClaimEntry(group.view(), kLease, {1, pid}, 0);
+    ASSERT_TRUE(claimed.ok());
+    now = group.PublishRecord(Control::kJoin, claimed->index,
+                              claimed->generation);
+  }
+  ApplyUpTo(group.view(), now);
+  for (std::size_t room = 0; room <= 5; ++room) {
+    std::vector<MemberAddress> members(room);
+    std::vector<MemberAddress> expected{{1, 10}, {1, 20}, {1, 30}, {1, 40}};
+    if (room < expected.size()) expected.resize(room);
+    members.resize(ReadFirstMembersAt(group.view(), now, members));
+    EXPECT_EQ(members, expected);
+  }
 }
 
 TEST(MemberTableTest, DownIsPublishedOnceHoweverManyReapersThereAre) {

@@ -15,7 +15,13 @@
  *             leave, fd_get) are put in a row by a lock of that handle: they
  *             wait while a callback of the handle runs in another thread.
  *             A dispatch that waits for events does not hold the lock.
- *   Signals:  not from signal handlers.
+ *   Signals:  not from signal handlers. A signal ends no call: a dispatch that
+ *             waits goes on waiting when its handler returns, with and without
+ *             SA_RESTART, and CS_ERR_INTERRUPT is never returned. A handler
+ *             must not longjmp(3) out of a call of this library.
+ *   Cancel:   a thread is cancelled (pthread_cancel(3)) only where a dispatch
+ *             waits for events, and inside callbacks; no other call is a
+ *             cancellation point. The handle is in order afterwards.
  *   Progress: never waits for another process, running, stopped or dead.
  *   Death:    a process killed at any instruction leaves nothing half done;
  *             the others get its CPG_REASON_PROCDOWN.
@@ -111,8 +117,24 @@ struct cpg_ring_id {
 /**
  * A message. `msg` is the program's own copy: writable, 64-byte aligned, never
  * NULL, and gone when the callback returns. `group_name` likewise.
- * Everything may be called inside: cpg_dispatch() delivers the events that
- * follow, cpg_finalize() makes the running dispatch return CS_ERR_BAD_HANDLE.
+ *
+ * Of every callback of every model:
+ *
+ * Everything may be called inside. cpg_dispatch() delivers the events that
+ * follow; what is sent is delivered later, never inside the send;
+ * cpg_finalize(), here or in another thread, makes this the last callback and
+ * the running dispatch return CS_ERR_BAD_HANDLE.
+ *
+ * It may end otherwise than by returning: by an exception (cpg_dispatch() lets
+ * it pass), by longjmp(3) or siglongjmp(3) to a frame above the dispatch, by
+ * pthread_exit(3), or because its thread is cancelled. Its event counts as
+ * delivered; locks and places in the ring are given back before control leaves;
+ * the handle, all its other events and all other threads go on. A jump that
+ * stays inside the callback is its own affair, and one out of a nested dispatch
+ * ends as many dispatches as it passes. Not noticed is what leaves by
+ * setcontext(3) or __builtin_longjmp() and never comes back: the handle stays
+ * locked. A coroutine that jumps out and does come back finds its dispatch
+ * ended: CS_ERR_LIBRARY, and the handle has gone on without it.
  */
 typedef void (*cpg_deliver_fn_t)(cpg_handle_t handle,
                                  const struct cpg_name* group_name,
@@ -132,7 +154,12 @@ typedef void (*cpg_confchg_fn_t)(
     const struct cpg_address* left_list, size_t left_list_entries,
     const struct cpg_address* joined_list, size_t joined_list_entries);
 
-/** The nodes of the ring. Without a cluster: one call, this node alone. */
+/**
+ * The nodes of the ring. Without a cluster it comes once per handle, if asked
+ * for by flag: after the callback of the first configuration change (also if
+ * that one is NULL) and before what follows it. The ring is {own node id, 1},
+ * and the list is this node.
+ */
 typedef void (*cpg_totem_confchg_fn_t)(cpg_handle_t handle,
                                        struct cpg_ring_id ring_id,
                                        uint32_t member_list_entries,
@@ -198,14 +225,20 @@ cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
  * the end final. Buffers from cpg_zcb_alloc() and kept messages stay. Open
  * iterations of the handle end, too.
  *
+ * The descriptor of cpg_fd_get() becomes readable for threads that sleep in
+ * poll(2) or select(2) on it, and is closed. (epoll(7) forgets closed
+ * descriptors: do not rely on it to be woken.)
+ *
  * @return CS_OK, CS_ERR_BAD_HANDLE (also: is being finalized already)
  */
 cs_error_t cpg_finalize(cpg_handle_t handle);
 
 /**
  * A descriptor for poll(2) and its kin, the same for the handle's life:
- * readable (level-triggered) when cpg_dispatch() has something to do. Do not
- * read, write or close it. Works before cpg_join().
+ * readable (level-triggered) when cpg_dispatch() has something to do, events
+ * that are dropped for want of a callback included. With edge-triggered
+ * epoll(7), dispatch CS_DISPATCH_ALL each time. Do not read, write or close it.
+ * Works before cpg_join().
  * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (fd is NULL)
  */
 cs_error_t cpg_fd_get(cpg_handle_t handle, int* fd);
@@ -252,9 +285,11 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  group is NULL.
  * @return CS_ERR_EXIST          the handle is in a group, or this process is in
- *                               that group through another handle.
- * @return CS_ERR_TRY_AGAIN      an earlier leave (or finalize) is not through:
- *                               dispatch, or try again soon.
+ *                               that group through another handle. (One whose
+ *                               cpg_leave() has returned is not in it.)
+ * @return CS_ERR_TRY_AGAIN      the own leave is not delivered yet (dispatch);
+ *                               the other handle is finalized, but a thread is
+ *                               still inside it; or the group's ring is full.
  * @return CS_ERR_NO_RESOURCES   too many groups or members.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  */
@@ -306,7 +341,8 @@ cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
                               struct cpg_address* member_list,
                               int* member_list_entries);
 
-/** This node's number (ZCB_NODEID, 1 without it).
+/** This node's number: ZCB_NODEID (1 .. 2^32-1) when the process attached to
+ * the region, 1 without it.
  * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL) */
 cs_error_t cpg_local_get(cpg_handle_t handle, unsigned int* local_nodeid);
 

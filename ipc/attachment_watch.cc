@@ -1,0 +1,35 @@
+// Asking who is in a group that one is not in oneself. Members watch each
+// other; whoever only asks must not be told of processes that nobody is left to
+// bury.
+#include "allocator/cancel_shield.h"
+#include "ipc/attachment.h"
+#include "ipc/entry_word.h"
+
+namespace zcb::ipc {
+
+void Attachment::LookAtMembers(const GroupView& group) {
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    // acquire <- member.claim: whose process it is
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    const alloc::LeaseId lease = word.lease();
+    if (!word.gates() || lease == region_->lease() ||
+        lease.slot >= looked_at_.size() ||
+        // relaxed: carries nothing; who reads the old one looks once more
+        looked_at_[lease.slot].load(std::memory_order_relaxed) ==
+            lease.generation) {
+      continue;
+    }
+    if (ReapIfDead(lease.slot)) continue;
+    {
+      const std::lock_guard lock(join_mutex_);
+      // Without a watcher we look again the next time.
+      if (!StartWatcher()) continue;
+    }
+    Watch(lease);
+    looked_at_[lease.slot].store(lease.generation,
+                                 std::memory_order_relaxed);  // as above
+  }
+}
+
+}  // namespace zcb::ipc
