@@ -169,11 +169,6 @@ void AddMembership(Producers* all) {
   });
   add(CS_ERR_NAME_TOO_LONG, "NameHas129Bytes",
       [] { return Members(NewHandle(), TooLong()); });
-  add(CS_ERR_NO_MEMORY, "NoneForTheProcess", [] {
-    const cpg_handle_t member = NewMember();
-    const NoMemory none;
-    return Members(member, Named(kGroup));
-  });
   add(CS_ERR_LIBRARY, "DirectoryOfGroupsIsDamaged", [] {
     const cpg_handle_t handle = NewHandle();
     DamageDirectoryOfGroups();

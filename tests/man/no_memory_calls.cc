@@ -67,7 +67,6 @@ std::map<std::string, std::function<cs_error_t()>> CallsOfAMember() {
     std::uint64_t value = 0;
     return cpg_zcb_option_get(h, CPG_ZCB_OPTION_WAIT, &value);
   });
-  add("cpg_zcb_collect", [](cpg_handle_t h) { return cpg_zcb_collect(h); });
   add("cpg_zcb_mcastv_timed", [](cpg_handle_t h) {
     return cpg_zcb_mcastv_timed(h, CPG_TYPE_AGREED, nullptr, 0, 1);
   });
@@ -78,6 +77,28 @@ std::map<std::string, std::function<cs_error_t()>> CallsOfAMember() {
 
 std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
   auto all = CallsOfAMember();
+  // Cleaning up after the dead is everybody's, and must not fail for this.
+  all["cpg_membership_get"] = [] {
+    const cpg_handle_t handle = NewHandle();
+    {
+      const Idler killed;
+    }
+    return Starved(handle, [](cpg_handle_t h) {
+      cpg_name name = Named(kGroup);
+      cpg_address members[CPG_MEMBERS_MAX];
+      int count = 0;
+      const cs_error_t error = cpg_membership_get(h, &name, members, &count);
+      Must(error != CS_OK || count == 0);
+      return error;
+    });
+  };
+  all["cpg_zcb_collect"] = [] {
+    const cpg_handle_t handle = NewHandle();
+    {
+      const Idler killed;
+    }
+    return Starved(handle, &cpg_zcb_collect);
+  };
   all["cpg_dispatch"] = [] {
     return Starved(WithEvent(CPG_MODEL_V1), &DispatchAll);
   };
