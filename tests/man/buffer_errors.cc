@@ -149,6 +149,12 @@ void AddRetain(Producers* all) {
     FillFileSystem();
     return cpg_zcb_retain(member, message);
   });
+  add(CS_ERR_LIBRARY, "Evicted", [] {
+    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+    const void* const message = TakenMessage(member);
+    Evict();
+    return cpg_zcb_retain(member, message);
+  });
   add(CS_ERR_LIBRARY, "BufferIsAnotherOnesMeanwhile", [] {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
     const void* const message = TakenMessage(member);

@@ -114,6 +114,11 @@ void AddJoin(Producers* all) {
     DamageRing();
     return Join(NewHandle());
   });
+  add(CS_ERR_LIBRARY, "Evicted", [] {
+    const cpg_handle_t member = NewMember();
+    Evict();
+    return Join(member, "another");
+  });
   add(CS_ERR_LIBRARY, "RegionsDirectoryIsGone", [] {
     const cpg_handle_t handle = NewHandle();
     std::filesystem::remove_all(RegionDirectory());
@@ -143,6 +148,11 @@ void AddLeave(Producers* all) {
   add(CS_ERR_LIBRARY, "RingIsDamaged", [] {
     const cpg_handle_t member = NewMember();
     DamageRing();
+    return Leave(member);
+  });
+  add(CS_ERR_LIBRARY, "Evicted", [] {
+    const cpg_handle_t member = NewMember();
+    Evict();
     return Leave(member);
   });
 }

@@ -40,6 +40,11 @@ void AddDispatch(Producers* all, const char* function,
     const NoMemory none;
     return dispatch(handle, CS_DISPATCH_ALL);
   });
+  add(CS_ERR_LIBRARY, "Evicted", [dispatch] {
+    const cpg_handle_t member = NewMember();
+    Evict();
+    return dispatch(member, CS_DISPATCH_ALL);
+  });
   add(CS_ERR_LIBRARY, "RingIsDamaged", [dispatch] {
     const cpg_handle_t member = NewMember();
     DamageRing();
@@ -81,6 +86,11 @@ void AddNext(Producers* all, const char* function, cs_error_t none,
     MustBeOk(Join(handle));
     const NoMemory nothing;
     return next(handle, message);
+  });
+  add(CS_ERR_LIBRARY, "Evicted", [next](cpg_zcb_message* message) {
+    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+    Evict();
+    return next(member, message);
   });
   add(CS_ERR_LIBRARY, "RingIsDamaged", [next](cpg_zcb_message* message) {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
