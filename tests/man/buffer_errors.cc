@@ -91,17 +91,6 @@ void AddFree(Producers* all) {
   });
 }
 
-// As an eviction leaves it: the message's buffer is another one's.
-void TakeAwayBuffer(const void* message) {
-  const alloc::Allocator& allocator = SharedAttachment().allocator();
-  const auto ref = allocator.RefOf(static_cast<const std::byte*>(message) - 64);
-  Must(ref.has_value());
-  const auto place = allocator.Locate(*ref);
-  Must(place.has_value());
-  // relaxed: one thread
-  place->word->store(0, std::memory_order_relaxed);
-}
-
 void AddRetain(Producers* all) {
   const auto add = [all](cs_error_t error, const char* cause,
                          std::function<cs_error_t()> produce) {
@@ -153,12 +142,6 @@ void AddRetain(Producers* all) {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
     const void* const message = TakenMessage(member);
     Evict();
-    return cpg_zcb_retain(member, message);
-  });
-  add(CS_ERR_LIBRARY, "BufferIsAnotherOnesMeanwhile", [] {
-    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
-    const void* const message = TakenMessage(member);
-    TakeAwayBuffer(message);
     return cpg_zcb_retain(member, message);
   });
 }

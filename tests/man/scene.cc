@@ -15,8 +15,6 @@
 #include <memory>
 #include <new>
 
-#include "ipc/entry_word.h"
-
 namespace zcb::man {
 
 void Must(bool is_true, std::source_location where) {
@@ -260,16 +258,20 @@ void DamageDirectoryOfGroups() {
 }
 
 void Evict() {
-  const ipc::GroupView group = GroupOf(kGroup);
-  const alloc::LeaseId self = SharedAttachment().region().lease();
-  for (std::uint32_t i = 0; i < group.EntryHigh(); ++i) {
-    // relaxed, both: one thread
-    const ipc::EntryWord word(
-        group.entry(i).word.load(std::memory_order_relaxed));
-    if (word.gates() && word.lease() == self) {
-      group.entry(i).word.store(word.Down().raw(), std::memory_order_relaxed);
+  zcb::testing::ChildProcess evictor([] {
+    EndWithScene();
+    const cpg_handle_t member = NewMember();
+    MustBeOk(cpg_zcb_option_set(member, CPG_ZCB_OPTION_EVICT_MS, 1));
+    // Refused while the scene's process holds the ring back, and no more.
+    bool was_full = false;
+    for (;;) {
+      const cs_error_t sent = Send(member);
+      if (sent == CS_OK && was_full) return 0;
+      was_full = was_full || sent == CS_ERR_TRY_AGAIN;
+      MustBeOk(DispatchAll(member));
     }
-  }
+  });
+  Must(evictor.Join() == 0);
 }
 
 namespace {

@@ -101,7 +101,8 @@ ipc::Attachment& SharedAttachment();
 void MakeRegion(const std::function<void(ipc::IpcOptions*)>& change);
 void DamageRing(std::string_view group = kGroup);
 void DamageDirectoryOfGroups();
-// Puts this process out of kGroup, as a sender does that it holds up.
+// Another process puts this one, which is in kGroup and reads nothing
+// meanwhile, out of it.
 void Evict();
 // From now on `call` runs when the process is past all its exit handlers, and
 // what it returns is what the scene produced. Exits.
