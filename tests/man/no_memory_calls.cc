@@ -92,6 +92,13 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
       return error;
     });
   };
+  all["cpg_zcb_group_stats_get"] = [] {
+    return Starved(NewMember(), [](cpg_handle_t h) {
+      cpg_zcb_group_stats stats{};
+      stats.size = sizeof(stats);
+      return cpg_zcb_group_stats_get(h, nullptr, &stats);
+    });
+  };
   all["cpg_zcb_collect"] = [] {
     const cpg_handle_t handle = NewHandle();
     {

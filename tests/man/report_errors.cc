@@ -30,13 +30,6 @@ Producers ReportErrors() {
        }},
       {"cpg_zcb_group_stats_get", CS_ERR_NOT_EXIST, "NoGroup",
        [] { return Stats(NewHandle(), nullptr); }},
-      {"cpg_zcb_group_stats_get", CS_ERR_NO_MEMORY, "NoneForTheProcess",
-       [] {
-         const cpg_handle_t member = NewMember();
-         const cpg_name name = Named(kGroup);
-         const NoMemory none;
-         return Stats(member, &name);
-       }},
       {"cpg_zcb_group_stats_get", CS_ERR_LIBRARY, "DirectoryOfGroupsIsDamaged",
        [] {
          const cpg_handle_t handle = NewHandle();

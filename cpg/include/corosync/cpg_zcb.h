@@ -382,7 +382,7 @@ struct cpg_zcb_group_stats {
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  stats is NULL, or its size is too small for a
  *                               single number.
- * @return CS_ERR_NO_MEMORY      no memory.
+ * @return CS_ERR_LIBRARY        damaged region.
  *
  * Threads:  any; does not wait for callbacks.
  * Progress: wait-free; no system call for a group that the process knows.
