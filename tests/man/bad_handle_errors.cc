@@ -160,29 +160,29 @@ void AddOfWalks(Producers* all) {
       {"cpg_iteration_next", &Next},
       {"cpg_iteration_finalize", &cpg_iteration_finalize},
   };
-  for (const auto& [function, call] : calls) {
-    all->push_back(
-        {function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call = call] {
-           (void)NewHandle();
-           return call(12345);
-         }});
-    all->push_back({function, CS_ERR_BAD_HANDLE, "WalkHasEnded", [call = call] {
+  for (const auto& entry : calls) {
+    const std::string& function = entry.first;
+    const CallOfWalk call = entry.second;
+    all->push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call] {
+                      (void)NewHandle();
+                      return call(12345);
+                    }});
+    all->push_back({function, CS_ERR_BAD_HANDLE, "WalkHasEnded", [call] {
                       const cpg_iteration_handle_t walk = NewWalk(NewHandle());
                       MustBeOk(cpg_iteration_finalize(walk));
                       return call(walk);
                     }});
     all->push_back(
-        {function, CS_ERR_BAD_HANDLE, "ItsHandleIsFinalized", [call = call] {
+        {function, CS_ERR_BAD_HANDLE, "ItsHandleIsFinalized", [call] {
            const cpg_handle_t handle = NewHandle();
            const cpg_iteration_handle_t walk = NewWalk(handle);
            MustBeOk(cpg_finalize(handle));
            return call(walk);
          }});
-    all->push_back(
-        {function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call = call] {
-           const cpg_iteration_handle_t walk = NewWalk(NewHandle());
-           return InChild([&] { return call(walk); });
-         }});
+    all->push_back({function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call] {
+                      const cpg_iteration_handle_t walk = NewWalk(NewHandle());
+                      return InChild([&] { return call(walk); });
+                    }});
   }
 }
 
@@ -190,23 +190,24 @@ void AddOfWalks(Producers* all) {
 
 Producers BadHandleErrors() {
   Producers all;
-  for (const auto& [function, call] : Calls()) {
-    all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call = call] {
+  for (const auto& entry : Calls()) {
+    const std::string& function = entry.first;
+    const Call call = entry.second;
+    all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call] {
                      (void)NewHandle(CPG_MODEL_ZCB);
                      return call(12345);
                    }});
     all.push_back({function, CS_ERR_BAD_HANDLE, "NoHandleInThisProcess",
-                   [call = call] { return call(1); }});
-    all.push_back({function, CS_ERR_BAD_HANDLE, "Finalized", [call = call] {
+                   [call] { return call(1); }});
+    all.push_back({function, CS_ERR_BAD_HANDLE, "Finalized", [call] {
                      const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
                      MustBeOk(cpg_finalize(handle));
                      return call(handle);
                    }});
-    all.push_back(
-        {function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call = call] {
-           const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
-           return InChild([&] { return call(handle); });
-         }});
+    all.push_back({function, CS_ERR_BAD_HANDLE, "InheritedOverFork", [call] {
+                     const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
+                     return InChild([&] { return call(handle); });
+                   }});
   }
   AddOfWalks(&all);
   all.push_back({"cpg_zcb_release", CS_ERR_BAD_HANDLE, "NoHandleEver",
