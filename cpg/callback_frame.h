@@ -36,8 +36,10 @@ class CallbackFrame {
   void CallConfchg(cpg_confchg_fn_t confchg, cpg_handle_t handle) const;
   const cpg_name& group() const { return group_; }
 
-  // What is being delivered; retain finds it here.
+  // What is being delivered, and the pointer that the callback has got;
+  // nullptr: it has got none, or has returned.
   ipc::Event event;
+  const void* shown = nullptr;
   ipc::Member* member = nullptr;  // whose event is not ended; or nullptr
 
  private:

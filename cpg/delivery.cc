@@ -8,6 +8,21 @@
 #include "cpg/handle.h"
 
 namespace zcb::cpg {
+namespace {
+
+// A message as the program sees it; with CPG_MODEL_V1 it sees a copy.
+cpg_zcb_message Describe(const ipc::Event& event, const void* data) {
+  return {data,
+          event.length_bytes,
+          event.sender.node_id,
+          event.sender.pid,
+          event.sequence,
+          CPG_ZCB_MESSAGE,
+          0,
+          event.send_time_ns};
+}
+
+}  // namespace
 
 void DispatchCall::BeginCallback(CallbackFrame* frame) {
   if (!guard_.armed()) guard_.Arm(&OnJump, this);
@@ -19,9 +34,21 @@ void DispatchCall::BeginCallback(CallbackFrame* frame) {
 void DispatchCall::EndCallback() {
   if (!in_callback_) return;  // ended by a jump; the handle may be gone
   in_callback_ = false;
+  HideMessage();
   handle().EndPulled();  // what was pulled inside the callback
   --handle().level_;
   EndEvent();
+}
+
+void DispatchCall::ShowMessage(const ipc::BegunMessage& message) {
+  frame_->shown = message.payload;
+  handle().open_.Open(handle().level_, message);
+}
+
+void DispatchCall::HideMessage() {
+  if (frame_ == nullptr || frame_->shown == nullptr) return;
+  frame_->shown = nullptr;
+  handle().open_.Close(handle().level_);
 }
 
 void DispatchCall::EndEvent() {
@@ -73,6 +100,7 @@ Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {
   CallbackFrame* frame = nullptr;
   try {
     frame = FrameAt(level_);
+    open_.Reserve(level_ + 1);
     if (begun->kind == ipc::Event::Kind::kView) {
       frame->CopyView(current_->view(), begun->change);
     } else if (callbacks_.deliver != nullptr) {
@@ -108,9 +136,14 @@ Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame) {
   const ipc::Event& event = frame->event;
   if (callbacks_.deliver != nullptr) {
     running.EndEvent();
+    ipc::BegunMessage copy;  // belongs to no ring: only forward finds it
+    copy.payload = static_cast<const std::byte*>(frame->message());
+    copy.length_bytes = event.length_bytes;
+    running.ShowMessage(copy);
     callbacks_.deliver(id_, &frame->group(), event.sender.node_id,
                        event.sender.pid, frame->message(), event.length_bytes);
   } else if (callbacks_.deliver_zcb != nullptr) {
+    running.ShowMessage(frame->member->Begun(event));
     callbacks_.deliver_zcb(id_, &frame->group(), event.sender.node_id,
                            event.sender.pid, event.payload, event.length_bytes);
   }
@@ -137,14 +170,8 @@ cs_error_t Handle::PullNext(cpg_zcb_message* message) {
     case ipc::Event::Kind::kMessage:
       pulled_.member = member;
       pulled_.event = *begun;
-      *message = {begun->payload,
-                  begun->length_bytes,
-                  begun->sender.node_id,
-                  begun->sender.pid,
-                  begun->sequence,
-                  CPG_ZCB_MESSAGE,
-                  0,
-                  begun->send_time_ns};
+      open_.Open(kPulledPlace, member->Begun(*begun));
+      *message = Describe(*begun, begun->payload);
       return CS_OK;
     case ipc::Event::Kind::kView:
       break;
@@ -171,20 +198,32 @@ void Handle::EndPulled() {
   if (pulled_.member == nullptr) return;
   ipc::Member* member = pulled_.member;
   pulled_.member = nullptr;
+  open_.Close(kPulledPlace);
   End(member);
 }
 
-Outcome Handle::Retain(const void* payload) {
+Outcome Handle::Retain(const void* payload) const {
+  const auto open = open_.Find(payload);
+  if (!open) return {Status::kInvalidParam, "no such message is open here"};
+  return attachment_->Keep(*open);
+}
+
+std::optional<std::uint64_t> Handle::OpenLength(const void* payload) const {
+  const auto open = open_.Find(payload);
+  if (!open) return std::nullopt;
+  return open->length_bytes;
+}
+
+std::optional<cpg_zcb_message> Handle::DescribeOpen(const void* payload) const {
   if (pulled_.member != nullptr && pulled_.event.payload == payload) {
-    return pulled_.member->Retain(pulled_.event);
+    return Describe(pulled_.event, payload);
   }
+  if (payload == nullptr) return std::nullopt;
   for (std::size_t level = std::min(level_, frames_.size()); level-- > 0;) {
     const CallbackFrame& frame = *frames_[level];
-    if (frame.member != nullptr && frame.event.payload == payload) {
-      return frame.member->Retain(frame.event);
-    }
+    if (frame.shown == payload) return Describe(frame.event, payload);
   }
-  return {Status::kInvalidParam, "no such message is open here"};
+  return std::nullopt;
 }
 
 }  // namespace zcb::cpg

@@ -60,14 +60,6 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
   }
 }
 
-// Apart from cpg_dispatch(), which is short when there is nothing to do.
-[[gnu::noinline]] cs_error_t DispatchUnderLock(Handle* handle,
-                                               cs_dispatch_flags_t how) {
-  const alloc::ErrnoSaver saver;
-  const Handle::Lock lock(handle);
-  return Dispatch(handle, how);
-}
-
 // Apart from cpg_dispatch(), which is short when there is nothing to do. Not
 // instrumented: the call has to lie on the stack itself, see JumpGuard.
 __attribute__((noinline, no_sanitize_address)) cs_error_t

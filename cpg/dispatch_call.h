@@ -9,6 +9,7 @@
 #include "cpg/handle.h"
 #include "cpg/handle_table.h"
 #include "cpg/jump_guard.h"
+#include "ipc/begun_message.h"
 
 namespace zcb::cpg {
 
@@ -39,6 +40,10 @@ class DispatchCall {
     Callback& operator=(const Callback&) = delete;
     // Now already: the callback does not need it.
     void EndEvent() { call_->EndEvent(); }
+    // What the callback is given: until it ends, the message is open.
+    void ShowMessage(const ipc::BegunMessage& message) {
+      call_->ShowMessage(message);
+    }
 
    private:
     DispatchCall* call_;
@@ -48,6 +53,8 @@ class DispatchCall {
   void BeginCallback(CallbackFrame* frame);
   void EndCallback();
   void EndEvent();
+  void ShowMessage(const ipc::BegunMessage& message);
+  void HideMessage();
   static void OnJump(void* call);
 
   std::optional<HandleTable<Handle>::Pin> pin_;

@@ -17,6 +17,7 @@
 #include "allocator/status.h"
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
+#include "cpg/open_messages.h"
 #include "cpg/quiet_place.h"
 #include "ipc/attachment.h"
 #include "ipc/deadline.h"
@@ -90,6 +91,12 @@ class Handle {
     return member_.load(std::memory_order_seq_cst);
   }
 
+  // Keeps a message that is open on this handle. kInvalidParam: there is no
+  // such message; else as Attachment::Keep().
+  Outcome Retain(const void* payload) const;
+  // The length of an open message in bytes; nullopt: there is no such message.
+  std::optional<std::uint64_t> OpenLength(const void* payload) const;
+
   // Ends the handle: wakes every waiter. The caller holds the closing pin.
   void BeginClose();
   bool closing() const {
@@ -117,7 +124,8 @@ class Handle {
   cs_error_t PullNext(cpg_zcb_message* message);
   // Ends what PullNext() handed out last.
   void EndPulled();
-  Outcome Retain(const void* payload);
+  // What is known of an open message; nullopt: there is no such message.
+  std::optional<cpg_zcb_message> DescribeOpen(const void* payload) const;
   // Waits until there may be an event, giving up the lock meanwhile (not if
   // it is held by a callback further out), in the way that the options say.
   enum class Waited : std::uint8_t { kLookAgain, kClosing, kTimeout };
@@ -197,6 +205,9 @@ class Handle {
   std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
   HandleOptions options_;
+  // Place 0 is for what was pulled, `level + 1` for a callback's message.
+  static constexpr std::size_t kPulledPlace = 0;
+  OpenMessages open_;
   QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows

@@ -18,6 +18,7 @@ using Items = std::vector<cpg_iteration_description_t>;
 // Appends a group's members, or just its name; nothing if it has no members.
 Outcome AppendGroup(ipc::Attachment* attachment, const ipc::GroupName& name,
                     bool name_only, Items* items) {
+  attachment->LookAtMembersOf(name);
   const auto members = attachment->MembersOf(name);
   if (!members) return members.failure();
   cpg_iteration_description_t item{};

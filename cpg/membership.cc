@@ -51,11 +51,12 @@ cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* group,
     }
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
+    const zcb::ipc::GroupName name = ToGroupName(*group);
+    pin->attachment().LookAtMembersOf(name);
     // How long the caller's array is, nobody tells us: programs pass an
     // uninitialized count.
     std::array<MemberAddress, CPG_MEMBERS_MAX> members;
-    const auto count =
-        pin->attachment().FirstMembersOf(ToGroupName(*group), members);
+    const auto count = pin->attachment().FirstMembersOf(name, members);
     if (!count) return ToCsError(count.status());
     for (std::size_t i = 0; i < *count; ++i) {
       member_list[i] = {members[i].node_id, members[i].pid,

@@ -8,12 +8,37 @@
 
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
+#include "cpg/send.h"
+
+namespace zcb::cpg {
+namespace {
+
+// Asks one attachment after the other, until one answers something else than
+// kInvalidParam: a pointer belongs to one region at most.
+template <typename Ask>
+Outcome InItsRegion(Ask&& ask) {
+  const ProcessState* state = ProcessState::Find();
+  for (std::size_t i = 0; state != nullptr; ++i) {
+    ipc::Attachment* attachment = state->AttachmentAt(i);
+    if (attachment == nullptr) break;
+    const Outcome answer = ask(*attachment);
+    if (answer.status() != Status::kInvalidParam) return answer;
+  }
+  return {Status::kInvalidParam, "this process keeps no such message"};
+}
+
+}  // namespace
+}  // namespace zcb::cpg
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::Handle;
+using zcb::cpg::InItsRegion;
 using zcb::cpg::Model;
+using zcb::cpg::PinWord;
 using zcb::cpg::ProcessState;
+using zcb::cpg::SendCopy;
+using zcb::cpg::Sender;
 using zcb::cpg::ToCsError;
 
 // The function of that name hides it.
@@ -59,24 +84,57 @@ cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg) {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
-    const Handle::Lock lock(&*pin);
-    return ToCsError(pin->Retain(msg));
+    const zcb::Outcome kept = pin->Retain(msg);
+    if (kept.status() != zcb::Status::kInvalidParam) return ToCsError(kept);
+    return ToCsError(InItsRegion([msg](zcb::ipc::Attachment& attachment) {
+      return attachment.KeepAgain(msg);
+    }));
   });
 }
 
 cs_error_t cpg_zcb_release(const void* msg) {
   return Guarded([&] {
-    const ProcessState* state = ProcessState::Find();
-    if (state == nullptr) return CS_ERR_BAD_HANDLE;
-    for (std::size_t i = 0;; ++i) {
-      zcb::ipc::Attachment* attachment = state->AttachmentAt(i);
-      if (attachment == nullptr) return CS_ERR_INVALID_PARAM;
-      const zcb::Outcome released = attachment->Release(msg);
-      // A pointer belongs to one region at most.
-      if (released.status() != zcb::Status::kInvalidParam) {
-        return ToCsError(released);
-      }
+    if (ProcessState::Find() == nullptr) return CS_ERR_BAD_HANDLE;
+    return ToCsError(InItsRegion([msg](zcb::ipc::Attachment& attachment) {
+      return attachment.Release(msg);
+    }));
+  });
+}
+
+cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
+                            struct cpg_zcb_message* message) {
+  return Guarded([&] {
+    const auto pin = FindHandle(handle);
+    if (!pin) return CS_ERR_BAD_HANDLE;
+    if (message == nullptr) return CS_ERR_INVALID_PARAM;
+    const Handle::Lock lock(&*pin);
+    const auto found = pin->DescribeOpen(msg);
+    if (!found) return CS_ERR_INVALID_PARAM;
+    *message = *found;
+    return CS_OK;
+  });
+}
+
+cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t,
+                           const void* msg, size_t msg_len) {
+  return Guarded([&] {
+    const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
+    if (!sender) return CS_ERR_BAD_HANDLE;
+    const iovec piece{const_cast<void*>(msg), msg_len};
+    if (const auto length_bytes = sender->OpenLength(msg)) {
+      if (msg_len > *length_bytes) return CS_ERR_TOO_BIG;
+      return SendCopy(sender, &piece, 1);
     }
+    cs_error_t sent = CS_ERR_INVALID_PARAM;
+    (void)InItsRegion([&](zcb::ipc::Attachment& attachment) -> zcb::Outcome {
+      // Borrowed, so that it stays even if another thread lets go of it now.
+      const auto length_bytes = attachment.Borrow(msg);
+      if (!length_bytes) return length_bytes.failure();
+      sent = msg_len > *length_bytes ? CS_ERR_TOO_BIG
+                                     : SendCopy(sender, &piece, 1);
+      return attachment.Release(msg);
+    });
+    return sent;
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include "allocator/cancel_shield.h"
 #include "allocator/fork_guard.h"
+#include "allocator/parse_bytes.h"
 #include "allocator/unit_word.h"
 #include "ipc/asymmetric_barrier.h"
 #include "ipc/member.h"
@@ -100,6 +101,7 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   for (const auto& weak : registry.attachments) {
     if (auto existing = weak.lock();
         existing != nullptr && existing->region_ == *region) {
+      if (options.retain_bytes) existing->SetRetainBytes(*options.retain_bytes);
       return existing;
     }
   }
@@ -125,11 +127,14 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->allocator_ = std::move(*allocator);
   attachment->directory_ =
       std::make_unique<GroupDirectory>(region->get(), *geometry);
+  attachment->aligned_pages_ =
+      std::make_unique<AlignedPages>((*region)->geometry().region_bytes);
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);
   attachment->looked_at_ = std::vector<std::atomic<std::uint32_t>>(
       (*region)->geometry().lease_count);
+  attachment->SetRetainBytes(options.retain_bytes.value_or(0));
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());
   // Not to be had: those who wait look again by themselves.
@@ -152,6 +157,13 @@ Result<IpcOptions> IpcOptions::FromEnvironment() {
     const auto [rest, error] = std::from_chars(text, end, options.node_id);
     if (error != std::errc() || rest != end || options.node_id == 0) {
       return {Status::kInvalidParam, "ZCB_NODEID is no number above 0"};
+    }
+  }
+  if (const char* text = secure_getenv("ZCB_RETAIN_BYTES")) {
+    options.retain_bytes = alloc::ParseBytes(text);
+    if (!options.retain_bytes) {
+      return {Status::kInvalidParam,
+              "ZCB_RETAIN_BYTES: digits with an optional k, m or g"};
     }
   }
   return options;
@@ -244,7 +256,6 @@ Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
   const auto group = directory_->Find(name);
   if (!group) return group.failure();
   if (!*group) return {};
-  LookAtMembers(**group);
   // acquire <- ring.tail: what lies below is published
   const std::uint64_t tail =
       (*group)->header().tail.load(std::memory_order_acquire);
@@ -443,7 +454,9 @@ Attachment::Stats Attachment::ReadStats() {
   Stats stats;
   directory_->ForEachGroup(
       [&](const GroupView& group) { stats.unreclaimed += ApproxUsed(group); });
-  stats.kept_messages = keeps_->KeptByThisProcess();
+  const KeepTable::Usage kept = keeps_->ReadUsage();
+  stats.kept_messages = kept.messages;
+  stats.kept_bytes = kept.bytes;
   const std::uint16_t high = region_->LeaseHighWater();
   for (std::uint16_t slot = 0; slot < high; ++slot) {
     // acquire <- lease.attach: a figure for people

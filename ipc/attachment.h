@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "allocator/process_watcher.h"
 #include "allocator/region.h"
 #include "allocator/status.h"
+#include "ipc/aligned_pages.h"
+#include "ipc/begun_message.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_directory.h"
@@ -35,9 +38,12 @@ struct IpcOptions {
   // Those of the first attachment of this process count.
   alloc::AllocatorOptions allocator;
   std::uint32_t node_id = 1;  // ZCB_NODEID
+  // Most bytes of payload that this process keeps in the region; 0: no limit.
+  // Said, it holds for an attachment that is there already, too.
+  std::optional<std::uint64_t> retain_bytes;  // ZCB_RETAIN_BYTES
 
-  // RegionOptions::FromEnvironment(), AllocatorOptions::FromEnvironment() and
-  // ZCB_NODEID (1 .. 2^32-1).
+  // RegionOptions::FromEnvironment(), AllocatorOptions::FromEnvironment(),
+  // ZCB_NODEID (1 .. 2^32-1) and ZCB_RETAIN_BYTES (bytes as ParseBytes()).
   static Result<IpcOptions> FromEnvironment();
 };
 
@@ -100,6 +106,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
       const GroupName& name, Doorbell* bell,
       Membership membership = Membership::kOnePerProcess);
 
+  // Buries the dead of a group, and watches its living from now on: what a
+  // process that is no member does before it asks who is. A system call only
+  // for processes not looked at before.
+  void LookAtMembersOf(const GroupName& name);
   // Members of a group now, sorted by (node, pid); empty if there is no such
   // group. A snapshot: stale when you get it.
   Result<std::vector<MemberAddress>> MembersOf(const GroupName& name);
@@ -115,9 +125,25 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   Result<std::unique_ptr<Doorbell>> MakeDoorbell();
 
   // --- kept messages ---------------------------------------------------------
-  // Lets go of a payload that Member::Retain() kept; any thread, also after
-  // the member left. kInvalidParam: this process keeps no such payload.
+  // All of these from any thread. Keeps a message that a member of this process
+  // has begun and not ended, or that it keeps already. kNoResources: too many
+  // are kept, or too many bytes; kLibrary: evicted, or ended meanwhile.
+  Outcome Keep(const BegunMessage& message) {
+    return keeps_->Keep(allocator_.get(), message);
+  }
+  // Keeps once more what this process keeps; also after the member left.
+  // kInvalidParam: it keeps no message whose payload starts there.
+  Outcome KeepAgain(const void* payload) { return keeps_->KeepAgain(payload); }
+  // The same for a moment, whatever the limits; ended by Release(). Its length
+  // in bytes.
+  Result<std::uint64_t> Borrow(const void* payload) {
+    return keeps_->Borrow(payload);
+  }
+  // Lets one keep go. kInvalidParam: as above.
   Outcome Release(const void* payload);
+  // IpcOptions::retain_bytes, from now on; 0: no limit.
+  void SetRetainBytes(std::uint64_t bytes) { keeps_->SetByteLimit(bytes); }
+  std::uint64_t RetainBytes() const { return keeps_->ByteLimit(); }
 
   // --- repair ----------------------------------------------------------------
   // Reaps a lease if its process is gone; harmless otherwise.
@@ -163,9 +189,6 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   bool IsMemberOf(const GroupView& group) const;
   template <typename Read>
   Outcome ReadMembersOf(const GroupName& name, Read&& read);
-  // Before telling who is in a group: buries its dead, and watches the living
-  // from now on. A system call only for processes not looked at before.
-  void LookAtMembers(const GroupView& group);
   Outcome StartWatcher();
   bool ReapAllDead();                         // true if somebody was dead
   bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
@@ -181,9 +204,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::uint32_t node_id_ = 1;
   std::unique_ptr<alloc::Allocator> allocator_;
   std::unique_ptr<GroupDirectory> directory_;
+  std::unique_ptr<AlignedPages> aligned_pages_;
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
-  // By lease slot: the generation that LookAtMembers() has us watch.
+  // By lease slot: the generation that LookAtMembersOf() has us watch.
   std::vector<std::atomic<std::uint32_t>> looked_at_;
   std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;

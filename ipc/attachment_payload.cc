@@ -17,6 +17,7 @@ Result<std::byte*> Attachment::AllocPayload(std::uint64_t payload_bytes) {
   const auto ref = allocator_->Alloc(std::max<std::uint64_t>(payload_bytes, 1) +
                                      kHeaderBytes);
   if (!ref) return ref.failure();
+  aligned_pages_->Clear(*ref);
   return allocator_->Pointer(*ref) + kHeaderBytes;
 }
 
@@ -39,11 +40,13 @@ Result<std::byte*> Attachment::AllocAlignedPayload(
     static_cast<void>(allocator_->Free(*ref));
     return backed.failure();
   }
+  aligned_pages_->Set(*ref);
   return allocator_->Pointer(*ref);
 }
 
 // The two ways exclude each other: a header lies in front of the one, and is
-// inside its buffer; the other is where a buffer begins.
+// inside its buffer; the other is where a buffer begins. (In front of a
+// page-aligned payload's second line lies its first, which is no header.)
 Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
   constexpr Failure kNone{Status::kInvalidParam,
                           "no live buffer of this process"};
@@ -52,7 +55,10 @@ Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
   }
   const auto in_line =
       allocator_->RefOf(static_cast<const std::byte*>(payload) - kHeaderBytes);
-  if (in_line && allocator_->IsLive(*in_line)) return LivePayload{*in_line};
+  if (in_line && allocator_->IsLive(*in_line) &&
+      !aligned_pages_->Has(*in_line)) {
+    return LivePayload{*in_line};
+  }
   const auto aligned = allocator_->RefOf(payload);
   if (!in_line && !aligned) {
     return {Status::kInvalidParam, "not a payload of this region"};
@@ -88,18 +94,7 @@ std::uint64_t Attachment::UsablePayloadBytes(const void* payload) const {
 }
 
 Outcome Attachment::Release(const void* payload) {
-  if (payload == nullptr) {
-    return {Status::kInvalidParam, "not a payload of this region"};
-  }
-  // In line, or else page-aligned: what this process keeps decides.
-  Outcome released{Status::kInvalidParam, "not a payload of this region"};
-  for (const std::uint64_t before : {kHeaderBytes, std::uint64_t{0}}) {
-    const auto ref =
-        allocator_->RefOf(static_cast<const std::byte*>(payload) - before);
-    if (!ref) continue;
-    released = keeps_->LetGo(allocator_.get(), *ref);
-    if (released.status() != Status::kInvalidParam) break;
-  }
+  const Outcome released = keeps_->LetGo(allocator_.get(), payload);
   if (released) RingForMemory();
   return released;
 }

@@ -7,7 +7,10 @@
 
 namespace zcb::ipc {
 
-void Attachment::LookAtMembers(const GroupView& group) {
+void Attachment::LookAtMembersOf(const GroupName& name) {
+  const auto found = directory_->Find(name);
+  if (!found || !*found) return;
+  const GroupView& group = **found;
   const std::uint32_t high = group.EntryHigh();
   for (std::uint32_t i = 0; i < high; ++i) {
     // acquire <- member.claim: whose process it is

@@ -14,7 +14,12 @@ Result<std::unique_ptr<KeepTable>> KeepTable::Make(
   std::unique_ptr<KeepTable> table(new KeepTable);
   table->region_ = std::move(region);
   table->geometry_ = geometry;
-  table->refs_.resize(geometry.keep_count, 0);
+  table->payloads_.reserve(geometry.keep_count);  // TakeRecord() cannot fail
+  table->kept_.resize(geometry.keep_count);
+  // The lowest first: what others look through stays short.
+  for (std::uint32_t i = geometry.keep_count; i-- > 0;) {
+    table->free_records_.push_back(i);
+  }
   return table;
 }
 
@@ -51,69 +56,170 @@ bool KeepTable::HasRecord(std::uint16_t slot, KeepRecord record) const {
   return false;
 }
 
-Outcome KeepTable::Keep(const alloc::Allocator& allocator, BufferRef ref,
-                        std::uint32_t group_slot, std::uint64_t position) {
-  const auto place = allocator.Locate(ref);
+// --- private books -----------------------------------------------------------
+
+std::uint32_t KeepTable::IndexOf(const void* payload) const {
+  if (payload == nullptr) return kNone;
+  const auto found = std::ranges::find(payloads_, payload);
+  return found == payloads_.end()
+             ? kNone
+             : static_cast<std::uint32_t>(found - payloads_.begin());
+}
+
+Outcome KeepTable::CheckLimits(std::uint64_t length_bytes) const {
+  if (usage_.messages >= geometry_.keep_count) {
+    return {Status::kNoResources, "every keep record is in use"};
+  }
+  if (byte_limit_ != 0 && (usage_.bytes > byte_limit_ ||
+                           length_bytes > byte_limit_ - usage_.bytes)) {
+    return {Status::kNoResources, "too many bytes are kept"};
+  }
+  return {};
+}
+
+void KeepTable::Account(std::uint64_t length_bytes) {
+  ++usage_.messages;
+  usage_.bytes += length_bytes;
+}
+
+Outcome KeepTable::CountAgain(std::uint32_t index) {
+  Kept& kept = kept_[index];
+  const Outcome fits = CheckLimits(kept.length_bytes);
+  if (!fits) return fits;
+  ++kept.count;
+  Account(kept.length_bytes);
+  return {};
+}
+
+Result<std::uint32_t> KeepTable::TakeRecord() {
+  // Borrowed ones do not use up records, so there is one within the limits.
+  const std::uint32_t index = free_records_.back();
+  const std::uint16_t slot = region_->lease().slot;
+  auto& high = region_->lease_record(slot).client_word;
+  if (high.load(std::memory_order_relaxed) <= index) {  // our own word
+    const Outcome committed = region_->CommitMeta(
+        geometry_.keeps_offset + geometry_.keep_bytes_per_lease * slot,
+        (std::uint64_t{index} + 1) * sizeof(std::uint64_t));
+    if (!committed) return committed.failure();
+    // seq_cst <-> keep.high: readers look at the record from now on
+    high.store(index + 1, std::memory_order_seq_cst);
+  }
+  if (payloads_.size() <= index) payloads_.resize(std::size_t{index} + 1);
+  free_records_.pop_back();
+  return index;
+}
+
+KeepTable::Usage KeepTable::ReadUsage() {
+  const std::lock_guard lock(mutex_);
+  return usage_;
+}
+
+void KeepTable::SetByteLimit(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  byte_limit_ = bytes;
+}
+
+std::uint64_t KeepTable::ByteLimit() {
+  const std::lock_guard lock(mutex_);
+  return byte_limit_;
+}
+
+// --- keep --------------------------------------------------------------------
+
+Outcome KeepTable::Keep(alloc::Allocator* allocator,
+                        const BegunMessage& message) {
+  const auto place = allocator->Locate(message.buffer);
   if (!place) return {Status::kInvalidParam, "no buffer starts there"};
-  const alloc::LeaseId lease = region_->lease();
   std::uint32_t index = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (in_use_ == geometry_.keep_count) {
-      return {Status::kNoResources, "every keep record is in use"};
+    if (const std::uint32_t again = IndexOf(message.payload); again != kNone) {
+      return CountAgain(again);
     }
-    while (refs_[index] != 0) ++index;
-    auto& high = region_->lease_record(lease.slot).client_word;
-    if (high.load(std::memory_order_relaxed) <= index) {  // our own word
-      const Outcome committed = region_->CommitMeta(
-          geometry_.keeps_offset + geometry_.keep_bytes_per_lease * lease.slot,
-          (std::uint64_t{index} + 1) * sizeof(std::uint64_t));
-      if (!committed) return committed;
-      // seq_cst <-> keep.high: readers look at the record from now on
-      high.store(index + 1, std::memory_order_seq_cst);
+    if (const Outcome fits = CheckLimits(message.length_bytes); !fits) {
+      return fits;
     }
-    refs_[index] = ref.line() + 1;
-    ++in_use_;
+    const auto taken = TakeRecord();
+    if (!taken) return taken.failure();
+    index = *taken;
+    kept_[index] = {message.buffer, 1, message.length_bytes};
+    Account(message.length_bytes);
   }
-  std::atomic<std::uint64_t>& record = Records(lease.slot)[index];
+  const alloc::LeaseId lease = region_->lease();
   // seq_cst <-> keep.dekker: the record stands before the word says kept
-  record.store(KeepRecord::Hold(lease.generation, ref).raw(),
-               std::memory_order_seq_cst);
+  Records(lease.slot)[index].store(
+      KeepRecord::Hold(lease.generation, message.buffer).raw(),
+      std::memory_order_seq_cst);
   for (;;) {
     // seq_cst <-> keep.dekker: the message is still in the ring
     std::uint64_t raw = place->word->load(std::memory_order_seq_cst);
     const BufferWord word(raw);
-    if (!word.IsSentAs(group_slot, position)) break;
-    if (word.kept()) return {};
+    if (!word.IsSentAs(message.group_slot, message.position)) {
+      // As if kept and let go: somebody may have counted on our record.
+      DropRecord(allocator, index);
+      return {Status::kLibrary, "the message left the ring under its reader"};
+    }
+    if (word.kept()) break;
     // seq_cst <-> keep.dekker: a reclaimer sees kept, or we fail. Only other
     // receivers that keep it can make this fail, each of them once.
     if (place->word->compare_exchange_strong(raw, word.Keep().raw(),
                                              std::memory_order_seq_cst,
                                              std::memory_order_seq_cst)) {
-      return {};
+      break;
     }
   }
-  // release -> keep.dekker: held nothing after all
-  record.store(0, std::memory_order_release);
   const std::lock_guard lock(mutex_);
-  refs_[index] = 0;
-  --in_use_;
-  return {Status::kLibrary, "the message left the ring under its reader"};
+  payloads_[index] = message.payload;
+  return {};
 }
 
-Outcome KeepTable::LetGo(alloc::Allocator* allocator, BufferRef ref) {
+Outcome KeepTable::KeepAgain(const void* payload) {
+  const std::lock_guard lock(mutex_);
+  const std::uint32_t index = IndexOf(payload);
+  if (index == kNone) {
+    return {Status::kInvalidParam, "this process keeps no such message"};
+  }
+  return CountAgain(index);
+}
+
+Result<std::uint64_t> KeepTable::Borrow(const void* payload) {
+  const std::lock_guard lock(mutex_);
+  const std::uint32_t index = IndexOf(payload);
+  if (index == kNone) {
+    return {Status::kInvalidParam, "this process keeps no such message"};
+  }
+  ++kept_[index].count;
+  Account(kept_[index].length_bytes);
+  return kept_[index].length_bytes;
+}
+
+// --- let go ------------------------------------------------------------------
+
+Outcome KeepTable::LetGo(alloc::Allocator* allocator, const void* payload) {
   std::uint32_t index = 0;
   {
-    // Taken out first: two threads that let the same keep go find it once.
     const std::lock_guard lock(mutex_);
-    const auto found = std::ranges::find(refs_, ref.line() + 1);
-    if (found == refs_.end()) {
+    index = IndexOf(payload);
+    if (index == kNone) {
       return {Status::kInvalidParam, "this process keeps no such message"};
     }
-    index = static_cast<std::uint32_t>(found - refs_.begin());
-    *found = kLetting;
+    if (kept_[index].count > 1) {
+      --kept_[index].count;
+      --usage_.messages;
+      usage_.bytes -= kept_[index].length_bytes;
+      return {};
+    }
+    // Taken out first: two threads that let the same keep go find it once, and
+    // who keeps it again comes before this, or makes a record of its own.
+    payloads_[index] = nullptr;
   }
+  DropRecord(allocator, index);
+  return {};
+}
+
+void KeepTable::DropRecord(alloc::Allocator* allocator, std::uint32_t index) {
   const alloc::LeaseId lease = region_->lease();
+  const BufferRef ref = kept_[index].buffer;  // ours alone to change
   std::atomic<std::uint64_t>& record = Records(lease.slot)[index];
   // seq_cst <-> keep.dekker: stops holding before we look who still holds
   record.store(KeepRecord::Hold(lease.generation, ref).LetGo().raw(),
@@ -122,9 +228,10 @@ Outcome KeepTable::LetGo(alloc::Allocator* allocator, BufferRef ref) {
   // release -> keep.dekker: the record is free
   record.store(0, std::memory_order_release);
   const std::lock_guard lock(mutex_);
-  refs_[index] = 0;
-  --in_use_;
-  return {};
+  --usage_.messages;
+  usage_.bytes -= kept_[index].length_bytes;
+  kept_[index] = {};
+  free_records_.push_back(index);
 }
 
 void KeepTable::FreeIfLast(alloc::Allocator* allocator, BufferRef ref) const {
@@ -199,22 +306,16 @@ void KeepTable::ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead) {
 
 void KeepTable::LetAllGo(alloc::Allocator* allocator) {
   for (;;) {
-    BufferRef ref;
+    const std::byte* payload = nullptr;
     {
       const std::lock_guard lock(mutex_);
-      const auto kept = std::ranges::find_if(refs_, [](std::uint32_t line) {
-        return line != 0 && line != kLetting;
-      });
-      if (kept == refs_.end()) return;
-      ref = BufferRef(*kept - 1);
+      const auto kept = std::ranges::find_if(
+          payloads_, [](const std::byte* p) { return p != nullptr; });
+      if (kept == payloads_.end()) return;
+      payload = *kept;
     }
-    (void)LetGo(allocator, ref);  // another thread may be first: as good
+    (void)LetGo(allocator, payload);  // another thread may be first: as good
   }
-}
-
-std::uint64_t KeepTable::KeptByThisProcess() {
-  const std::lock_guard lock(mutex_);
-  return in_use_;
 }
 
 }  // namespace zcb::ipc

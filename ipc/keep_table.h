@@ -13,6 +13,7 @@
 #define ZCB_IPC_KEEP_TABLE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,7 @@
 #include "allocator/buffer_ref.h"
 #include "allocator/region.h"
 #include "allocator/status.h"
+#include "ipc/begun_message.h"
 #include "ipc/ipc_layout.h"
 #include "ipc/keep_record.h"
 
@@ -29,18 +31,29 @@ namespace zcb::ipc {
 
 // Thread-safe; one per process and region. The mutex is private to the process
 // and held for a few instructions; nothing here waits for another process.
+//
+// However often a process keeps a message, it has one record, and counts in
+// private memory. A second record would have to be written while the first is
+// given up, perhaps, and who looks through the records in between could find
+// neither.
 class KeepTable {
  public:
   static Result<std::unique_ptr<KeepTable>> Make(
       std::shared_ptr<alloc::Region> region, const IpcGeometry& geometry);
 
-  // Keeps the buffer of message `position` of a group, whose slot the caller's
-  // cursor still gates. kNoResources: every record is in use. kLibrary: the
-  // message is not there any more (evicted). kInvalidParam: no such buffer.
-  Outcome Keep(const alloc::Allocator& allocator, alloc::BufferRef ref,
-               std::uint32_t group_slot, std::uint64_t position);
-  // Lets one keep of `ref` by this process go. kInvalidParam: it keeps none.
-  Outcome LetGo(alloc::Allocator* allocator, alloc::BufferRef ref);
+  // Keeps a message that a cursor of this process still gates, or that this
+  // process keeps already. kNoResources: too many keeps, or too many bytes.
+  // kLibrary: the message is not there any more (evicted, or long since read).
+  // kInvalidParam: no such buffer.
+  Outcome Keep(alloc::Allocator* allocator, const BegunMessage& message);
+  // Keeps once more what this process keeps. kInvalidParam: it does not.
+  Outcome KeepAgain(const void* payload);
+  // The same for a moment, beyond any limit; ends with LetGo(). The message's
+  // length in bytes, or kInvalidParam.
+  Result<std::uint64_t> Borrow(const void* payload);
+  // Lets one keep by this process go. kInvalidParam: it keeps no message whose
+  // payload starts there.
+  Outcome LetGo(alloc::Allocator* allocator, const void* payload);
   // Lets go of everything that this process keeps: it detaches.
   void LetAllGo(alloc::Allocator* allocator);
   // Lets go whatever a Dead lease kept. Idempotent, by any number of reapers.
@@ -48,7 +61,17 @@ class KeepTable {
 
   // True if a living (or not yet reaped) process holds the buffer.
   bool AnyoneHolds(alloc::BufferRef ref) const;
-  std::uint64_t KeptByThisProcess();
+
+  // What this process keeps; a message that it keeps twice counts twice.
+  struct Usage {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;  // of payload
+  };
+  Usage ReadUsage();
+  // Most bytes of payload that Keep() and KeepAgain() let this process keep; 0:
+  // no such limit. What is kept stays.
+  void SetByteLimit(std::uint64_t bytes);
+  std::uint64_t ByteLimit();
 
   // For audits: calls visit(lease slot, record) for each record in use.
   template <typename Visit>
@@ -76,13 +99,34 @@ class KeepTable {
   // What letting go and reaping share: a record already marked as letting.
   void FreeIfLast(alloc::Allocator* allocator, alloc::BufferRef ref) const;
 
+  // Under the mutex, these five. The index of a kept message, or kNone.
+  std::uint32_t IndexOf(const void* payload) const;
+  Outcome CheckLimits(std::uint64_t length_bytes) const;
+  Outcome CountAgain(std::uint32_t index);
+  // A record of our own, backed by memory and empty.
+  Result<std::uint32_t> TakeRecord();
+  void Account(std::uint64_t length_bytes);
+
+  // Lets go of a record of our own that nobody else can find any more.
+  void DropRecord(alloc::Allocator* allocator, std::uint32_t index);
+
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Kept {
+    alloc::BufferRef buffer;
+    std::uint32_t count = 0;
+    std::uint64_t length_bytes = 0;
+  };
+
   std::shared_ptr<alloc::Region> region_;
   IpcGeometry geometry_;
-  std::mutex mutex_;  // guards the two below
-  static constexpr std::uint32_t kLetting = ~std::uint32_t{0};
-  // line + 1 of record i; 0 = free, kLetting = just being let go
-  std::vector<std::uint32_t> refs_;
-  std::uint32_t in_use_ = 0;
+  std::mutex mutex_;  // guards what follows
+  // By record. A payload is there while its message is kept: not while the
+  // record is being made or let go.
+  std::vector<const std::byte*> payloads_;
+  std::vector<Kept> kept_;
+  std::vector<std::uint32_t> free_records_;
+  Usage usage_;
+  std::uint64_t byte_limit_ = 0;
 };
 
 }  // namespace zcb::ipc

@@ -13,6 +13,7 @@
 #include "allocator/buffer_ref.h"
 #include "allocator/status.h"
 #include "ipc/attachment.h"
+#include "ipc/begun_message.h"
 #include "ipc/doorbell.h"
 #include "ipc/entry_word.h"
 #include "ipc/group_view.h"
@@ -90,9 +91,14 @@ class Member {
   void Done();
 
   // Keeps a begun message beyond Done(). Attachment::Release() lets go.
-  // kInvalidParam: not a begun message's payload; kNoResources: no free keep
-  // record; kLibrary: evicted meanwhile.
+  // kInvalidParam: not a begun message's payload; kNoResources: too many are
+  // kept, or too many bytes; kLibrary: evicted meanwhile.
   Outcome Retain(const Event& message);
+  // What Attachment::Keep() wants, so that other threads can retain it, too.
+  BegunMessage Begun(const Event& message) const {
+    return {message.payload, message.buffer, group_.group_slot(),
+            message.sequence, message.length_bytes};
+  }
 
   // True if Next() would find something. Wait-free, no system call.
   bool HasNext() const;

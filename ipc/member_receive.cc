@@ -160,8 +160,7 @@ Outcome Member::Retain(const Event& message) {
   if (message.kind != Event::Kind::kMessage || depth_ == 0) {
     return {Status::kInvalidParam, "not a message that was begun"};
   }
-  return attachment_->keeps().Keep(attachment_->allocator(), message.buffer,
-                                   group_.group_slot(), message.sequence);
+  return attachment_->Keep(Begun(message));
 }
 
 }  // namespace zcb::ipc

@@ -1,6 +1,8 @@
 // The data path out: from a live buffer to a place in the order.
 #include "ipc/member.h"
 
+#include <time.h>
+
 #include <new>
 
 #include "allocator/buffer_word.h"
@@ -16,6 +18,14 @@ namespace {
 // this many messages of the group, or this many bytes of its own.
 constexpr std::uint64_t kReclaimEveryMessages = 64;
 constexpr std::uint64_t kReclaimEveryBytes = 2 << 20;
+
+// No system call where the clock source has a vDSO.
+std::uint64_t MonotonicNs() {
+  timespec now{};
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 }  // namespace
 
@@ -36,7 +46,6 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
 
 Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                      const SendOptions& options) {
-  (void)options;
   alloc::Allocator& allocator = attachment_->allocator();
   const auto live = attachment_->FindLivePayload(payload);
   if (!live) return live.failure();
@@ -72,6 +81,7 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                     {}};
   Failure failure{Status::kLibrary, "damaged ring"};
   bool reaped = false;
+  bool wants_time = options.stamp_time;
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
     RingPlace slot;
     const RingAnswer answer =
@@ -97,6 +107,10 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
       break;
     }
     header->position = slot.position;
+    if (wants_time) {  // once: who is overtaken sent when it first tried
+      header->send_time_ns = MonotonicNs();
+      wants_time = false;
+    }
     // release -> buffer.leave: a reaper that finds the word finds the slot to
     // judge it by; only the unit's owner writes it while it is not out
     place->word->store(home.Send(group_.group_slot(), slot.position).raw(),

@@ -45,6 +45,64 @@ TEST(AbiTest, LayoutsAreThoseOfTheContract) {
   static_assert(sizeof(cs_name_t) == 258 && sizeof(cs_version_t) == 3);
 }
 
+// The same, where no other header is installed.
+TEST(AbiTest, NumbersAreThoseOfTheContract) {
+  static_assert(CPG_TYPE_UNORDERED == 0 && CPG_TYPE_SAFE == 3);
+  static_assert(CPG_FLOW_CONTROL_DISABLED == 0 &&
+                CPG_FLOW_CONTROL_ENABLED == 1);
+  static_assert(CPG_REASON_UNDEFINED == 0 && CPG_REASON_JOIN == 1 &&
+                CPG_REASON_LEAVE == 2 && CPG_REASON_NODEDOWN == 3 &&
+                CPG_REASON_NODEUP == 4 && CPG_REASON_PROCDOWN == 5);
+  static_assert(CPG_ITERATION_NAME_ONLY == 1 && CPG_ITERATION_ALL == 3);
+  static_assert(CPG_MODEL_V1 == 1);
+  static_assert(CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF == 1);
+  static_assert(CPG_MAX_NAME_LENGTH == 128 && CPG_MEMBERS_MAX == 128);
+  static_assert(CS_DISPATCH_ONE == 1 && CS_DISPATCH_ALL == 2 &&
+                CS_DISPATCH_BLOCKING == 3 && CS_DISPATCH_ONE_NONBLOCKING == 4);
+  static_assert(CS_IPC_TIMEOUT_MS == -1 && CS_MAX_NAME_LENGTH == 256);
+  constexpr int kErrors[] = {
+      CS_OK,
+      CS_ERR_LIBRARY,
+      CS_ERR_VERSION,
+      CS_ERR_INIT,
+      CS_ERR_TIMEOUT,
+      CS_ERR_TRY_AGAIN,
+      CS_ERR_INVALID_PARAM,
+      CS_ERR_NO_MEMORY,
+      CS_ERR_BAD_HANDLE,
+      CS_ERR_BUSY,
+      CS_ERR_ACCESS,
+      CS_ERR_NOT_EXIST,
+      CS_ERR_NAME_TOO_LONG,
+      CS_ERR_EXIST,
+      CS_ERR_NO_SPACE,
+      CS_ERR_INTERRUPT,
+      CS_ERR_NAME_NOT_FOUND,
+      CS_ERR_NO_RESOURCES,
+      CS_ERR_NOT_SUPPORTED,
+      CS_ERR_BAD_OPERATION,
+      CS_ERR_FAILED_OPERATION,
+      CS_ERR_MESSAGE_ERROR,
+      CS_ERR_QUEUE_FULL,
+      CS_ERR_QUEUE_NOT_AVAILABLE,
+      CS_ERR_BAD_FLAGS,
+      CS_ERR_TOO_BIG,
+      CS_ERR_NO_SECTIONS,
+      CS_ERR_CONTEXT_NOT_FOUND,
+  };
+  for (int i = 0; i < 28; ++i) EXPECT_EQ(kErrors[i], i + 1);
+  static_assert(CS_ERR_TOO_MANY_GROUPS == 30 && CS_ERR_SECURITY == 100);
+  for (const std::size_t size :
+       {sizeof(cpg_guarantee_t), sizeof(cpg_flow_control_state_t),
+        sizeof(cpg_reason_t), sizeof(cpg_iteration_type_t), sizeof(cpg_model_t),
+        sizeof(cs_dispatch_flags_t), sizeof(cs_error_t)}) {
+    EXPECT_EQ(size, 4U);
+  }
+  static_assert(sizeof(cpg_handle_t) == 8);
+  static_assert(sizeof(cpg_iteration_handle_t) == 8);
+  static_assert(sizeof(cs_time_t) == 8);
+}
+
 TEST(AbiTest, OurOwnModelHasV1sLayoutAndItsNumberStays) {
   static_assert(sizeof(cpg_model_zcb_data_t) == sizeof(cpg_model_v1_data_t));
   static_assert(offsetof(cpg_model_zcb_data_t, cpg_deliver_fn) ==

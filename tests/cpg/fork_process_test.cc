@@ -58,6 +58,14 @@ void ExpectAllBad(cpg_handle_t handle, cpg_iteration_handle_t walk,
   EXPECT_EQ(cpg_iteration_finalize(walk), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_retain(handle, kept), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_next(handle, &message), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_describe(handle, kept, &message), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_forward(handle, CPG_TYPE_AGREED, kept, 1),
+            CS_ERR_BAD_HANDLE);
+  std::uint64_t value = 0;
+  EXPECT_EQ(cpg_zcb_option_get(handle, CPG_ZCB_OPTION_RETAIN_BYTES, &value),
+            CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_option_set(handle, CPG_ZCB_OPTION_RETAIN_BYTES, 1),
+            CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_region_info(handle, &info), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_collect(handle), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_finalize(handle), CS_ERR_BAD_HANDLE);

@@ -44,7 +44,7 @@ TEST(HandleTest, InitializeRefusesNullHandleUnknownModelAndUnknownFlag) {
             CS_ERR_INVALID_PARAM);
   EXPECT_EQ(handle, 0U);
   for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
-    const Client client(model, 2);
+    const Client client(model, 4);
     EXPECT_EQ(client.status, CS_ERR_INVALID_PARAM);
     EXPECT_EQ(client.handle, 0U);
   }

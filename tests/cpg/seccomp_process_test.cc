@@ -99,6 +99,7 @@ class SeccompTest : public ::testing::Test {
     } else {
       cpg_model_zcb_data_t data{};
       data.cpg_deliver_fn = &OnMessageInPlace;
+      data.flags = CPG_MODEL_ZCB_SEND_TIME;  // the clock is the vDSO's
       error = cpg_model_initialize(
           &handle, model, reinterpret_cast<cpg_model_data_t*>(&data), nullptr);
     }
@@ -217,6 +218,43 @@ TEST_F(SeccompTest, ZcbSendAndNextMakeNoSystemCall) {
 
 TEST_F(SeccompTest, V1SendAndDispatchMakeNoSystemCall) {
   Run(CPG_MODEL_V1, "seccomp-v1", false);
+}
+
+TEST_F(SeccompTest, KeepingForwardingAndLettingGoMakeNoSystemCall) {
+  ChildProcess child([&] {
+    const cpg_handle_t handle = JoinAs(CPG_MODEL_ZCB, "seccomp-keep");
+    Grow(handle);
+    cpg_zcb_message view;
+    if (cpg_zcb_next(handle, &view) != CS_OK) return 1;
+    for (std::uint64_t number = 0; number < kTotal; ++number) {
+      if (number == kWarmUp) ForbidSystemCalls();
+      void* buffer = nullptr;
+      if (cpg_zcb_alloc(handle, 64, &buffer) != CS_OK) return 2;
+      std::memcpy(buffer, &number, sizeof(number));
+      if (cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, 64) != CS_OK) {
+        return 3;
+      }
+      cpg_zcb_message message;
+      if (cpg_zcb_next(handle, &message) != CS_OK) return 4;
+      if (message.send_time_ns == 0) return 5;
+      for (int i = 0; i < 2; ++i) {
+        if (cpg_zcb_retain(handle, message.data) != CS_OK) return 6;
+      }
+      cpg_zcb_message described;
+      if (cpg_zcb_describe(handle, message.data, &described) != CS_OK) return 7;
+      const cs_error_t sent =
+          cpg_zcb_forward(handle, CPG_TYPE_AGREED, message.data, 64);
+      if (sent != CS_OK) return 8;
+      cpg_zcb_message copy;
+      if (cpg_zcb_next(handle, &copy) != CS_OK) return 9;
+      if (std::memcmp(copy.data, &number, sizeof(number)) != 0) return 10;
+      for (int i = 0; i < 2; ++i) {
+        if (cpg_zcb_release(message.data) != CS_OK) return 11;
+      }
+    }
+    return 0;
+  });
+  EXPECT_EQ(child.Join(), 0);
 }
 
 TEST_F(SeccompTest, EmptyDispatchAndAllocAndFreeMakeNoSystemCall) {

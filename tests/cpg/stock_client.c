@@ -1,8 +1,8 @@
 /*
  * An ordinary CPG program: compiled against the system's <corosync/cpg.h>,
- * linked with -lcpg, and knowing nothing of zcb. Joins, sends to itself in
- * every way, receives, looks around, leaves. Exit code 0: all was as it
- * should be; otherwise the line that saw that it was not.
+ * linked with -lcpg, and knowing nothing of zcb. Calls every function: joins,
+ * sends to itself in every way, receives, looks around, leaves. Exit code 0:
+ * all was as it should be; otherwise the line that saw that it was not.
  */
 #include <corosync/corotypes.h>
 #include <corosync/cpg.h>
@@ -65,6 +65,7 @@ int main(void) {
   cpg_iteration_handle_t walk;
   cpg_flow_control_state_t flow;
   cpg_handle_t handle = 0;
+  cpg_handle_t other = 0;
   unsigned int nodeid = 0;
   uint32_t most = 0;
   int count = 0;
@@ -74,6 +75,11 @@ int main(void) {
 
   CHECK(cpg_initialize(&handle, &callbacks) == CS_OK);
   CHECK(handle != 0);
+  CHECK(cpg_model_initialize(&other, CPG_MODEL_V1, NULL, &group) == CS_OK);
+  CHECK(cpg_context_get(other, &buffer) == CS_OK && buffer == &group);
+  CHECK(cpg_context_set(other, &item) == CS_OK);
+  CHECK(cpg_context_get(other, &buffer) == CS_OK && buffer == &item);
+  CHECK(cpg_finalize(other) == CS_OK);
   CHECK(cpg_local_get(handle, &nodeid) == CS_OK && nodeid != 0);
   CHECK(cpg_max_atomic_msgsize_get(handle, &most) == CS_OK && most >= 1047552);
   CHECK(cpg_fd_get(handle, &fd) == CS_OK && fd >= 0);

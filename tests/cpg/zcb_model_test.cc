@@ -280,9 +280,9 @@ TEST(NextTest, PulledMessageCanBeKept) {
   const void* const kept = message.data;
   EXPECT_EQ(cpg_zcb_retain(client.handle, kept), CS_OK);
   ASSERT_EQ(cpg_zcb_next(client.handle, &message), CS_OK);
-  EXPECT_EQ(cpg_zcb_retain(client.handle, kept), CS_ERR_INVALID_PARAM);
   EXPECT_EQ(std::memcmp(kept, "kept", 4), 0);
   EXPECT_EQ(cpg_zcb_release(kept), CS_OK);
+  EXPECT_EQ(cpg_zcb_retain(client.handle, kept), CS_ERR_INVALID_PARAM);
 }
 
 TEST(NextTest, PulledMessageIsNotReusedBeforeTheNextCall) {

@@ -17,6 +17,26 @@ is_installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
+# Corosync's package would start its service, now and at every boot. The tests
+# need the program only. Whoever had it before keeps it as it was.
+readonly kServicePolicy=/usr/sbin/policy-rc.d
+made_policy=0
+
+# hold_services [sudo]: before the installation.
+hold_services() {
+  [[ ! -e "$kServicePolicy" ]] || return 0
+  made_policy=1
+  printf '#!/bin/sh\nexit 101\n' | "$@" tee "$kServicePolicy" >/dev/null
+  "$@" chmod 755 "$kServicePolicy"
+}
+
+# release_services [sudo]: after it, well or not.
+release_services() {
+  ((!made_policy)) || "$@" rm -f "$kServicePolicy"
+  made_policy=0
+  ! command -v systemctl >/dev/null || "$@" systemctl disable corosync >&2 || true
+}
+
 # Installs what is missing from the named lists; quiet when nothing is.
 need_packages() {
   local -a missing=() as_root=()
@@ -41,12 +61,17 @@ need_packages() {
   note "installing: ${missing[*]}"
   local -a apt=(env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
   local started=$SECONDS
+  local service=0
+  [[ " ${missing[*]} " != *" corosync "* ]] || service=1
+  ((!service)) || hold_services "${as_root[@]}"
   # A failed update is not final: the lists on disk may be good enough.
   "${as_root[@]}" "${apt[@]}" update >&2 || note "apt-get update failed; trying on"
   if ! "${as_root[@]}" "${apt[@]}" install -y --no-install-recommends \
       "${missing[@]}" >&2; then
+    ((!service)) || release_services "${as_root[@]}"
     note "apt-get could not install: ${missing[*]}"
     exit "$kExitNoPackages"
   fi
+  ((!service)) || release_services "${as_root[@]}"
   note "installed in $((SECONDS - started)) s"
 }

@@ -21,7 +21,10 @@ extern "C" {
  * The zero-copy model. A library that does not know it answers
  * CS_ERR_INVALID_PARAM to cpg_model_initialize(), and one can fall back to
  * CPG_MODEL_V1. Members of both models may share a group. The differences:
- *   - cpg_zcb_mcast_joined() moves the buffer to the group;
+ *   - cpg_zcb_mcast_joined() moves the buffer to the group. One buffer is one
+ *     message: sending it again, sending from inside it, or the second of two
+ *     threads that send it is CS_ERR_INVALID_PARAM. cpg_mcast_joined() copies,
+ *     also from a live buffer, which stays the caller's;
  *   - the deliver callback gets the sender's own bytes, read only, in place;
  *   - a message can be kept beyond its callback, without a copy;
  *   - messages can be pulled, without callbacks.
@@ -85,12 +88,14 @@ typedef struct {
  *                               kept by this process.
  * @return CS_ERR_NOT_SUPPORTED  the handle is not of CPG_MODEL_ZCB.
  * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
- *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES).
+ *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES). What
+ *                               is kept twice counts twice.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
  *
  * Threads:  any. Does not wait for a callback that runs in another thread; who
- *           calls sees to it that the callback has not returned.
+ *           calls sees to it that the callback has not returned (if it has:
+ *           CS_ERR_INVALID_PARAM or CS_ERR_LIBRARY).
  * Progress: lock-free across processes, no system call.
  * Death:    whoever notices the process's death lets go for it.
  */
@@ -101,7 +106,9 @@ cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg);
  * cpg_finalize(). The last one that lets go frees it.
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  this process keeps no such message.
- * @return CS_ERR_BAD_HANDLE     kept before fork(2), by the parent.
+ * @return CS_ERR_BAD_HANDLE     kept before fork(2), by the parent (once the
+ *                               child has initialized a handle of its own:
+ *                               CS_ERR_INVALID_PARAM).
  *
  * Progress: lock-free, no system call.
  */
@@ -212,7 +219,10 @@ cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
  * @return CS_ERR_INVALID_PARAM  this process neither keeps such a message nor
  *                               has it open on the handle.
  * @return CS_ERR_TOO_BIG        more bytes than the message has.
- * @return as cpg_mcast_joined() otherwise. The message stays kept.
+ * @return as cpg_mcast_joined() otherwise. The message stays as it was.
+ *
+ * Threads: any. Another thread may let go of a kept message meanwhile; an open
+ *          one must stay open.
  */
 cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t guarantee,
                            const void* msg, size_t msg_len);
@@ -410,11 +420,11 @@ struct cpg_zcb_region_info {
   uint64_t live_buffers;
   /** Buffers on their way or kept, region-wide. */
   uint64_t out_buffers;
-  /** Messages this process keeps. */
+  /** Messages this process keeps; what is kept twice counts twice. */
   uint64_t kept_messages;
   /** Processes attached. */
   uint64_t processes;
-  /** Bytes of payload of the messages this process keeps. */
+  /** Bytes of payload of the messages this process keeps, counted likewise. */
   uint64_t kept_bytes;
 };
 
