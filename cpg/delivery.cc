@@ -76,6 +76,9 @@ CallbackFrame* Handle::FrameAt(std::size_t level) {
 }
 
 Result<ipc::Event> Handle::Begin() {
+  if (stalled_ && current_->WasEvicted()) {
+    return {Status::kLibrary, "evicted"};
+  }
   if (stalled_) {
     const ipc::Event event = *stalled_;
     stalled_.reset();
@@ -114,8 +117,9 @@ Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {
   frame->SetGroup(group_);
   frame->event = *begun;
   frame->member = current_.get();
-  return begun->kind == ipc::Event::Kind::kView ? DeliverView(call, frame)
-                                                : DeliverMessage(call, frame);
+  return begun->kind == ipc::Event::Kind::kView
+             ? DeliverView(call, frame)
+             : DeliverMessage(call, frame, error);
 }
 
 Handle::Step Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
@@ -131,11 +135,15 @@ Handle::Step Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
   return Step::kDone;
 }
 
-Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame) {
+Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame,
+                                    cs_error_t* error) {
   DispatchCall::Callback running(call, frame);
   const ipc::Event& event = frame->event;
+  ipc::Member* const member = frame->member;
+  *error = CS_ERR_LIBRARY;  // if it was put out while its bytes were read
   if (callbacks_.deliver != nullptr) {
     running.EndEvent();
+    if (member->WasEvicted()) return Step::kFailed;
     ipc::BegunMessage copy;  // belongs to no ring: only forward finds it
     copy.payload = static_cast<const std::byte*>(frame->message());
     copy.length_bytes = event.length_bytes;
@@ -146,6 +154,7 @@ Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame) {
     running.ShowMessage(frame->member->Begun(event));
     callbacks_.deliver_zcb(id_, &frame->group(), event.sender.node_id,
                            event.sender.pid, event.payload, event.length_bytes);
+    if (!call->abandoned() && member->WasEvicted()) return Step::kFailed;
   }
   return Step::kDone;
 }

@@ -256,6 +256,9 @@ bool Handle::AnyHolds(const ipc::Attachment& attachment,
 
 Outcome Handle::Join(const ipc::GroupName& group) {
   if (current_ != nullptr) {
+    if (current_->WasEvicted()) {
+      return {Status::kLibrary, "put out of its group: finalize"};
+    }
     if (current_->leaving()) {
       return {Status::kTryAgain, "the own leave is not delivered yet"};
     }
@@ -274,13 +277,14 @@ Outcome Handle::Join(const ipc::GroupName& group) {
   current_ = std::move(*joined);
   if (send_bell_ != nullptr) current_->SetRoomBell(*send_bell_);
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
+  set_memory_wanted(0);
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
   member_.store(current_.get(), std::memory_order_seq_cst);
   return {};
 }
 
 Outcome Handle::Leave(const ipc::GroupName& group) {
-  if (current_ == nullptr || current_->leaving() || !(group_ == group)) {
+  if (current_ == nullptr || !(group_ == group)) {
     return {Status::kNotExist, "not a member of that group"};
   }
   const Outcome left = current_->Leave();

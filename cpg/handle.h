@@ -78,7 +78,16 @@ class Handle {
   ipc::Attachment& attachment() const { return *attachment_; }
   HandleOptions& options() { return options_; }
   const HandleOptions& options() const { return options_; }
+  // Whether to slow down, with hysteresis.
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
+  // Bytes that the last refused send could not have; 0: none since. A hint:
+  // relaxed, both
+  std::uint64_t memory_wanted() const {
+    return memory_wanted_.load(std::memory_order_relaxed);
+  }
+  void set_memory_wanted(std::uint64_t bytes) {
+    memory_wanted_.store(bytes, std::memory_order_relaxed);
+  }
   // True: a dispatch that does not wait finds nothing and does nothing. Loads
   // alone; false says nothing.
   bool IsQuiet() const { return quiet_.Holds(); }
@@ -178,7 +187,8 @@ class Handle {
   void DropRetired();
   void CallTotem(DispatchCall* call);
   Step DeliverView(DispatchCall* call, CallbackFrame* frame);
-  Step DeliverMessage(DispatchCall* call, CallbackFrame* frame);
+  Step DeliverMessage(DispatchCall* call, CallbackFrame* frame,
+                      cs_error_t* error);
   CallbackFrame* FrameAt(std::size_t level);
 
   const Model model_;
@@ -204,6 +214,7 @@ class Handle {
   std::atomic<std::uint32_t> contenders_{0};
   std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
+  std::atomic<std::uint64_t> memory_wanted_{0};
   HandleOptions options_;
   // Place 0 is for what was pulled, `level + 1` for a callback's message.
   static constexpr std::size_t kPulledPlace = 0;

@@ -131,9 +131,17 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     if (deadline.passed()) return CS_ERR_TIMEOUT;
     const RoomKind wanted = kind;
     const RoomWaiter waiter(this, member, wanted);
+    // Whoever does not read is put out, if the options say so.
+    std::int64_t due_ns = 0;
+    if (const std::uint32_t evict_ms = options_.evict_ms();
+        wanted == RoomKind::kRing && evict_ms != 0) {
+      due_ns = member->EvictLaggards(evict_ms);
+    }
     const cs_error_t second = look();
     if (second != CS_ERR_TRY_AGAIN) return second;
-    if (kind == wanted) waiter.Wait(deadline);
+    if (kind != wanted) continue;
+    waiter.Wait(due_ns == 0 ? deadline
+                            : Sooner(deadline, ipc::Deadline::InNs(due_ns)));
   }
 }
 

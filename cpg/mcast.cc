@@ -26,11 +26,24 @@ cs_error_t SendTimed(const Sender& sender, std::uint64_t alloc_bytes,
   return error;
 }
 
+// Whether what the last refused send could not have can be had now.
+bool LacksMemory(const Sender& sender) {
+  const std::uint64_t wanted_bytes = sender->memory_wanted();
+  if (wanted_bytes == 0) return false;
+  ipc::Attachment& attachment = sender->attachment();
+  const auto payload = attachment.AllocPayload(wanted_bytes);
+  if (!payload) return payload.status() == Status::kNoMemory;
+  (void)attachment.FreePayload(*payload);  // ours: cannot fail
+  sender->set_memory_wanted(0);
+  return false;
+}
+
 }  // namespace
 }  // namespace zcb::cpg
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::LacksMemory;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
 using zcb::cpg::SendBuffer;
@@ -114,9 +127,11 @@ cs_error_t cpg_flow_control_state_get(
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     if (flow_control_enabled == nullptr) return CS_ERR_INVALID_PARAM;
-    const zcb::ipc::Member* member = sender->SendingMember();
-    const bool enabled = member != nullptr &&
-                         sender->UpdateFlowControl(member->RingFillPercent());
+    zcb::ipc::Member* member = sender->SendingMember();
+    const bool enabled =
+        member != nullptr &&
+        (sender->UpdateFlowControl(member->RingFillPercent()) ||
+         LacksMemory(sender));
     *flow_control_enabled =
         enabled ? CPG_FLOW_CONTROL_ENABLED : CPG_FLOW_CONTROL_DISABLED;
     return CS_OK;

@@ -2,6 +2,7 @@
 // memory permitting) no system call.
 #include "cpg/send.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpg/cs_error.h"
@@ -12,10 +13,21 @@ namespace {
 using RoomKind = ipc::Member::RoomKind;
 
 // Memory that is full now may be had later, as may room in the ring: a send
-// says "try again" for both.
-cs_error_t Refused(const Sender& sender, ipc::Member* member, RoomKind kind) {
-  sender->OnRefused(member, kind);
+// says "try again" for both. Others have to read, or to free.
+cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
+                           std::uint64_t length_bytes) {
+  member->counters().refused_sends.LossyAdd(1);
+  sender->set_memory_wanted(std::max<std::uint64_t>(length_bytes, 1));
+  sender->OnRefused(member, RoomKind::kMemory);
   return CS_ERR_TRY_AGAIN;
+}
+
+cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
+                    const Outcome& sent) {
+  if (sent.status() == Status::kTryAgain) {
+    sender->OnRefused(member, RoomKind::kRing);
+  }
+  return ToCsError(sent);
 }
 
 }  // namespace
@@ -42,7 +54,7 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   ipc::Attachment& attachment = sender->attachment();
   const auto payload = attachment.AllocPayload(length_bytes);
   if (payload.status() == Status::kNoMemory) {
-    return Refused(sender, member, RoomKind::kMemory);
+    return RefuseForMemory(sender, member, length_bytes);
   }
   if (!payload) return ToCsError(payload.status());
   std::byte* to = *payload;
@@ -55,9 +67,7 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
       member->Send(*payload, length_bytes, sender->options().send());
   if (sent) return CS_OK;
   (void)attachment.FreePayload(*payload);  // ours: cannot fail
-  return sent.status() == Status::kTryAgain
-             ? Refused(sender, member, RoomKind::kRing)
-             : ToCsError(sent);
+  return AnswerOf(sender, member, sent);
 }
 
 cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
@@ -70,9 +80,12 @@ cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
   if (member == nullptr) return CS_ERR_NOT_EXIST;
   const Outcome sent = member->Send(static_cast<std::byte*>(msg), msg_len,
                                     sender->options().send());
-  return sent.status() == Status::kTryAgain
-             ? Refused(sender, member, RoomKind::kRing)
-             : ToCsError(sent);
+  // A page-aligned payload in a buffer that was not allocated as one: its
+  // header wants memory of its own.
+  if (sent.status() == Status::kNoMemory) {
+    return RefuseForMemory(sender, member, 0);
+  }
+  return AnswerOf(sender, member, sent);
 }
 
 }  // namespace zcb::cpg

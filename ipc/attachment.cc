@@ -224,14 +224,35 @@ bool Attachment::IsMemberOf(const GroupView& group) const {
   return false;
 }
 
+// Entries of ours that were put out by somebody who died before he said so: or
+// a view might have this process twice. False: no room for the record.
+bool Attachment::RecordOwnEvictions(const GroupView& group) {
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    // acquire <- member.claim: ours were claimed under this mutex
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    if (word.lease() == region_->lease() &&
+        word.phase() == EntryWord::Phase::kEvicted &&
+        !PublishDown(group, static_cast<std::uint16_t>(i), word.generation())) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
                                                  Doorbell* bell,
                                                  Membership membership) {
   const std::lock_guard lock(join_mutex_);
   const auto group = directory_->FindOrMake(name);
   if (!group) return group.failure();
-  if (membership == Membership::kOnePerProcess && IsMemberOf(*group)) {
-    return {Status::kExist, "this process is a member of that group"};
+  if (membership == Membership::kOnePerProcess) {
+    if (!RecordOwnEvictions(*group)) {
+      return {Status::kTryAgain, "the group's ring is full"};
+    }
+    if (IsMemberOf(*group)) {
+      return {Status::kExist, "this process is a member of that group"};
+    }
   }
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
@@ -288,6 +309,15 @@ Result<std::size_t> Attachment::FirstMembersOf(
       });
   if (!done) return done.failure();
   return count;
+}
+
+Result<GroupStats> Attachment::StatsOf(const GroupName& name) {
+  const auto group = directory_->Find(name);
+  if (!group) return group.failure();
+  if (*group) return ReadGroupStats(**group, *region_);
+  GroupStats none;
+  none.ring_messages = geometry_.slot_count - geometry_.control_reserve();
+  return none;
 }
 
 std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }

@@ -28,6 +28,7 @@
 #include "ipc/ipc_layout.h"
 #include "ipc/keep_table.h"
 #include "ipc/member_address.h"
+#include "ipc/statistics.h"
 
 namespace zcb::ipc {
 
@@ -118,6 +119,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // at before.
   Result<std::size_t> FirstMembersOf(const GroupName& name,
                                      std::span<MemberAddress> members);
+  // Figures of a group; if there is none, of one that nobody has used.
+  Result<GroupStats> StatsOf(const GroupName& name);
   // Every group that has a name, in no particular order.
   std::vector<GroupName> GroupNames();
 
@@ -187,6 +190,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
  private:
   Attachment() = default;
   bool IsMemberOf(const GroupView& group) const;
+  bool RecordOwnEvictions(const GroupView& group);
   template <typename Read>
   Outcome ReadMembersOf(const GroupName& name, Read&& read);
   Outcome StartWatcher();

@@ -31,7 +31,7 @@ void BellRinger::RingSleepers(const GroupView& group) {
     if (!sleep.is_asleep()) continue;
     // acquire <- member.claim: whose bell it is
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    if (!word.gates()) continue;
+    if (!word.is_occupied()) continue;  // who was put out must learn it
     somebody_sleeps = true;
     SlotWord slot;
     // acquire <- ring.consume: where the sleeper stands
@@ -80,7 +80,7 @@ bool BellRinger::RingForRoom(const GroupView& group, bool memory_came_back,
     if (!wait.is_asleep()) continue;
     // acquire <- member.claim: whose bell it is
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    if (!word.gates()) continue;
+    if (!word.is_occupied()) continue;
     somebody_waits = true;
     // relaxed: carried by the room word
     const std::uint32_t wants = entry.wants.load(std::memory_order_relaxed);

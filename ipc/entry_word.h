@@ -18,7 +18,12 @@ namespace zcb::ipc {
 // Member -> Leaving               the member, after it delivered its LEAVE
 // Member/Joining/Leaving -> Down{g}   a reaper of that lease; a member that
 //                                 goes without waiting. Names no lease.
-// any{g} -> Free{g+1}             whoever reclaims the LEAVE or PROCDOWN of g
+// Member/Joining -> Evicted       a sender that found the ring full of what
+//                                 this one does not read. Still its own.
+// Evicted -> Down{g}              its process, which lets go; or the reaper
+// any but Evicted{g} -> Free{g+1} whoever reclaims the LEAVE or PROCDOWN of g
+// Down{g} -> Free{g+1}            also whoever finds that record reclaimed: it
+//                                 was while the entry was Evicted
 class EntryWord {
  public:
   enum class Phase : std::uint8_t {
@@ -45,6 +50,14 @@ class EntryWord {
   constexpr bool gates() const {
     return phase() == Phase::kJoining || phase() == Phase::kMember ||
            phase() == Phase::kLeaving;
+  }
+  // Whether it belongs to a process: nobody else may use its other words.
+  constexpr bool is_occupied() const {
+    return gates() || phase() == Phase::kEvicted;
+  }
+  // Whether its member is gone, or put out, and the order has to say so.
+  constexpr bool wants_record() const {
+    return phase() == Phase::kDown || phase() == Phase::kEvicted;
   }
   constexpr EntryWord Join(alloc::LeaseId lease) const {
     return EntryWord(PhaseBits::Of(std::uint64_t(Phase::kJoining)) |

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "ipc/bell_ringer.h"
 #include "ipc/member_table.h"
 #include "ipc/reclaim.h"
@@ -21,13 +23,6 @@ Member::Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
       bell_(bell),
       address_{attachment_->node_id(), static_cast<std::uint32_t>(getpid())},
       view_(group.entry_count()) {}
-
-bool Member::EntryIs(Phase phase) const {
-  // acquire <- member.down: evicted, reaped or reused, if not as we left it
-  const EntryWord word(entry().word.load(std::memory_order_acquire));
-  return word.phase() == phase && word.generation() == entry_generation_ &&
-         word.lease() == attachment_->region().lease();
-}
 
 RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
@@ -60,8 +55,10 @@ RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {
 Outcome Member::JoinRing() {
   const alloc::LeaseId lease = attachment_->region().lease();
   auto claimed = ClaimEntry(group_, lease, address_, bell_->name().number);
-  if (!claimed && attachment_->ReclaimGroup(group_, kReclaimAll) != 0) {
-    // Entries of those who have gone, whose records were still in the ring.
+  if (!claimed) {
+    // Entries of those who have gone, whose records were still in the ring, or
+    // who were put out and have let go since.
+    attachment_->ReclaimGroup(group_, kReclaimAll);
     claimed = ClaimEntry(group_, lease, address_, bell_->name().number);
   }
   if (!claimed) return claimed.failure();
@@ -96,18 +93,21 @@ Outcome Member::JoinRing() {
   // relaxed: our own entry; only a reaper of the dead would race
   std::uint64_t raw = entry().word.load(std::memory_order_relaxed);
   const EntryWord joining(raw);
+  as_member_ = joining.Become(Phase::kMember);
   if (joining.phase() != Phase::kJoining ||
-      // release -> member.claim: in the order now; failure relaxed: reaped
-      !entry().word.compare_exchange_strong(
-          raw, joining.Become(Phase::kMember).raw(), std::memory_order_release,
-          std::memory_order_relaxed)) {
-    return {Status::kLibrary, "declared dead while joining"};
+      // release -> member.claim: in the order now; failure relaxed: put out,
+      // or reaped
+      !entry().word.compare_exchange_strong(raw, as_member_.raw(),
+                                            std::memory_order_release,
+                                            std::memory_order_relaxed)) {
+    return {Status::kLibrary, "put out, or declared dead, while joining"};
   }
   if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
   return {};
 }
 
 Outcome Member::Leave() {
+  if (!left() && !IsMember()) return {Status::kLibrary, "evicted"};
   // relaxed: two threads that leave at once are told apart by the exchange
   if (leaving_.exchange(true, std::memory_order_relaxed)) {
     return {Status::kNotExist, "left or leaving"};
@@ -126,20 +126,8 @@ Outcome Member::Leave() {
 
 Member::~Member() {
   if (!in_ring_ || !attachment_->IsOurs()) return;
-  if (!left()) {
-    // acquire <- member.claim: as we left it
-    std::uint64_t raw = entry().word.load(std::memory_order_acquire);
-    const EntryWord word(raw);
-    if (word.gates() && word.generation() == entry_generation_ &&
-        word.lease() == attachment_->region().lease() &&
-        // acq_rel <-> member.down: gates no more, and names no lease; failure
-        // relaxed: freed by a reclaimer
-        entry().word.compare_exchange_strong(raw, word.Down().raw(),
-                                             std::memory_order_acq_rel,
-                                             std::memory_order_relaxed)) {
-      PublishDown(group_, entry_, entry_generation_);
-    }
-  }
+  GiveUpEntry(group_, {entry_, entry_generation_},
+              attachment_->region().lease(), left());
   attachment_->ReclaimGroup(group_, kReclaimAll);
 }
 
@@ -175,8 +163,8 @@ void Member::RingSelf() { bell_->Ring(); }
 bool Member::HasNext() const {
   if (left() || own_leave_begun_) return false;
   SlotWord slot;
-  // Damage counts as something: Next() will say so.
-  return ReadSlot(group_, position_, &slot) != RingAnswer::kFull;
+  // Damage counts as something, and so does eviction: Next() will say so.
+  return ReadSlot(group_, position_, &slot) != RingAnswer::kFull || !IsMember();
 }
 
 std::optional<EmptyPlace> Member::EmptyNext() const {
@@ -188,10 +176,31 @@ std::optional<EmptyPlace> Member::EmptyNext() const {
   return EmptyPlace{&slot, word.raw()};
 }
 
-std::uint32_t Member::RingFillPercent() const {
-  const std::uint64_t percent =
-      ApproxUsed(group_) * 100 / group_.message_room();
-  return percent < 100 ? static_cast<std::uint32_t>(percent) : 100;
+// --- facts -------------------------------------------------------------------
+
+std::uint32_t Member::RingFillPercent() {
+  const auto percent = [this] {
+    return std::min<std::uint64_t>(
+        ApproxUsed(group_) * 100 / group_.message_room(), 100);
+  };
+  // Below this no caller slows down, and the true figure is lower still.
+  constexpr std::uint64_t kLookCloserPercent = 50;
+  if (percent() >= kLookCloserPercent &&
+      attachment_->ReclaimGroup(group_, kReclaimAll) == 0 &&
+      attachment_->ReapLaggards(group_)) {
+    attachment_->ReclaimGroup(group_, kReclaimAll);
+  }
+  return static_cast<std::uint32_t>(percent());
+}
+
+bool Member::IsIn(const GroupName& name) const {
+  const auto group = attachment_->directory().Find(name);
+  return group.ok() && group->has_value() &&
+         (*group)->group_slot() == group_.group_slot();
+}
+
+GroupStats Member::ReadGroupStats() const {
+  return ipc::ReadGroupStats(group_, attachment_->region());
 }
 
 }  // namespace zcb::ipc

@@ -16,8 +16,10 @@
 #include "ipc/begun_message.h"
 #include "ipc/doorbell.h"
 #include "ipc/entry_word.h"
+#include "ipc/eviction.h"
 #include "ipc/group_view.h"
 #include "ipc/ring.h"
+#include "ipc/statistics.h"
 #include "ipc/view.h"
 
 namespace zcb::ipc {
@@ -81,6 +83,12 @@ class Member {
   // kLibrary       damaged region, or this member was evicted
   Outcome Send(std::byte* payload, std::uint64_t length_bytes,
                const SendOptions& options = {});
+  // What Send() does about members that hold a full ring back, for one that
+  // waits: those who have done so for `evict_after_ms`, as this member has seen
+  // it, are put out, and the room is there. Nanoseconds until the next one is
+  // due, or 0: nobody is suspected, since the ring is not full or by this
+  // member itself alone. 0 also for 0, which means never. Any thread.
+  std::int64_t EvictLaggards(std::uint32_t evict_after_ms);
 
   // --- receive ---------------------------------------------------------------
   // Looks at the next event and begins it; every event but kNothing must be
@@ -100,11 +108,17 @@ class Member {
             message.sequence, message.length_bytes};
   }
 
-  // True if Next() would find something. Wait-free, no system call.
+  // True if Next() would find something, or fail. Wait-free, no system call.
   bool HasNext() const;
   // Where Next() will find something; nullopt: it would now, or never again.
   // The slot stays mapped as long as the attachment.
   std::optional<EmptyPlace> EmptyNext() const;
+
+  // Whether this member was put out for not reading. What it read in place
+  // before the call may have been overwritten meanwhile if it was, and was what
+  // its sender had written if it was not. Stays true; then Next, Send, Retain
+  // and Leave are kLibrary, and only the destructor helps.
+  bool WasEvicted();
 
   // The membership after the last begun view event, sorted by (node, pid).
   const View& view() const { return view_; }
@@ -153,12 +167,18 @@ class Member {
   // Whether the ring waits for this very member to read.
   bool HoldsRingBack() const;
   // No longer a member, as far as anybody else is concerned.
-  bool IsOut() const { return !EntryIs(EntryWord::Phase::kMember); }
+  bool IsOut() const { return !IsMember(); }
 
   // --- facts -----------------------------------------------------------------
   MemberAddress address() const { return address_; }
-  // Used part of the ring beyond which a sender is told to slow down, 0..100.
-  std::uint32_t RingFillPercent() const;
+  // How full the ring is for a sender, 0..100: of what not all have read. What
+  // all have read is given back first, if it makes a difference, and the dead
+  // do not count.
+  std::uint32_t RingFillPercent();
+  // Whether this member's group has that name.
+  bool IsIn(const GroupName& name) const;
+  GroupStats ReadGroupStats() const;
+  MemberCounters& counters() { return counters_; }
   Attachment& attachment() const { return *attachment_; }
 
  private:
@@ -169,9 +189,15 @@ class Member {
   // Publishes a control record about this member; `position` where.
   RingAnswer PublishOwn(SlotWord::Control kind, std::uint64_t* position);
   EntryState& entry() const { return group_.entry(entry_); }
-  // The entry as it stands; ours in that phase, or not.
-  bool EntryIs(EntryWord::Phase phase) const;
+  // Whether the entry is as JoinRing() left it: neither put out nor reaped.
+  bool IsMember() const {
+    // acquire <- member.down, member.evict: what came before is seen, too
+    return entry().word.load(std::memory_order_acquire) == as_member_.raw();
+  }
   void ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes);
+  // Why a send is refused by a ring that is full.
+  Failure RefuseFull();
+  LaggardWatch::Verdict JudgeLaggards(std::uint32_t evict_after_ms);
   // True if an event was begun; false: skip it.
   Result<bool> BeginMessage(SlotWord slot, Event* event);
   bool BeginControl(SlotWord slot, Event* event);
@@ -184,6 +210,7 @@ class Member {
   MemberAddress address_;
   std::uint16_t entry_ = 0;
   std::uint16_t entry_generation_ = 0;
+  EntryWord as_member_;   // the entry's word while we are one
   bool in_ring_ = false;  // the entry is ours to give back
   // receiving side: one thread at a time
   std::uint64_t position_ = 0;  // next to begin; the shared cursor follows
@@ -204,6 +231,8 @@ class Member {
   std::uint64_t room_epoch_ = 0;
   std::array<std::uint32_t, 2> room_waiters_{};  // by RoomKind
   std::optional<RoomKind> room_bell_armed_;
+  MemberCounters counters_;
+  LaggardWatch laggards_;
 };
 
 }  // namespace zcb::ipc

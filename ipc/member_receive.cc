@@ -29,17 +29,33 @@ Result<Event> Member::Next() {
     if (left() || own_leave_begun_) return event;
     SlotWord slot;
     const RingAnswer answer = ReadSlot(group_, position_, &slot);
-    if (answer == RingAnswer::kFull) return event;
+    // The look at the entry comes after the look at the ring: evicted, what
+    // was found there may be anything.
+    if (answer == RingAnswer::kFull && IsMember()) return event;
     if (answer != RingAnswer::kOk) {
       return {Status::kLibrary, "damaged ring, or evicted from the group"};
     }
     event.sequence = position_;
     if (slot.is_control()) {
-      if (BeginControl(slot, &event)) break;
+      // Not its own end, if it was put out: it has not left.
+      if (!IsMember()) return {Status::kLibrary, "evicted"};
+      if (BeginControl(slot, &event)) {
+        // Others' entries are read as well, while we gate.
+        if (!own_leave_begun_ && WasEvicted()) {
+          return {Status::kLibrary, "evicted"};
+        }
+        counters_.received_views.LossyAdd(1);
+        break;
+      }
     } else {
       const auto begun = BeginMessage(slot, &event);
+      if (!IsMember()) return {Status::kLibrary, "evicted"};
       if (!begun) return begun.failure();
-      if (*begun) break;
+      if (*begun) {
+        counters_.received_messages.LossyAdd(1);
+        counters_.received_bytes.LossyAdd(event.length_bytes);
+        break;
+      }
     }
     Advance();  // nothing for the application
   }
@@ -156,10 +172,27 @@ void Member::Done() {
   if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
 }
 
+bool Member::WasEvicted() {
+  if (left()) return false;
+  std::atomic<std::uint64_t>& cursor = entry().cursor;
+  // A reader that must know whether its bytes were left alone while it read
+  // them: all those loads, then this one of the entry. The store keeps them
+  // apart: no load moves below a release, nor this release below a sequentially
+  // consistent load (x86: loads in order; Arm: stlr, ldar). It stores what is
+  // there; the entry is still ours, evicted or not. relaxed: our own
+  // release -> ring.consume: nothing new
+  cursor.store(cursor.load(std::memory_order_relaxed),
+               std::memory_order_release);
+  // seq_cst <-> member.evict: not evicted, hence nothing was given back that we
+  // gate
+  return entry().word.load(std::memory_order_seq_cst) != as_member_.raw();
+}
+
 Outcome Member::Retain(const Event& message) {
   if (message.kind != Event::Kind::kMessage || depth_ == 0) {
     return {Status::kInvalidParam, "not a message that was begun"};
   }
+  if (!IsMember()) return {Status::kLibrary, "evicted"};
   return attachment_->Keep(Begun(message));
 }
 

@@ -44,6 +44,34 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   attachment_->ReclaimGroup(group_, kReclaimAll);
 }
 
+LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {
+  // Who was put out himself judges nobody.
+  if (evict_after_ms == 0 || !IsMember()) return {};
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // only fails for a clock that is none
+  const LaggardWatch::Verdict verdict =
+      laggards_.Judge(group_, attachment_->region(), entry_,
+                      std::uint64_t{evict_after_ms} * 1'000'000,
+                      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                          static_cast<std::uint64_t>(now.tv_nsec));
+  // Gives the room back, and rings whoever sleeps, the evicted one included.
+  if (verdict.evicted != 0) attachment_->ReclaimGroup(group_, kReclaimAll);
+  return verdict;
+}
+
+std::int64_t Member::EvictLaggards(std::uint32_t evict_after_ms) {
+  return static_cast<std::int64_t>(JudgeLaggards(evict_after_ms).next_due_ns);
+}
+
+Failure Member::RefuseFull() {
+  if (IsMember()) {
+    counters_.refused_sends.LossyAdd(1);
+    return {Status::kTryAgain, "the ring is full"};
+  }
+  return leaving() ? Failure{Status::kNotExist, "left or leaving"}
+                   : Failure{Status::kLibrary, "evicted"};
+}
+
 Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                      const SendOptions& options) {
   alloc::Allocator& allocator = attachment_->allocator();
@@ -95,13 +123,17 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
         reaped = true;
         continue;
       }
-      failure = {Status::kTryAgain, "the ring is full"};
+      // Has he had time enough?
+      if (options.evict_after_ms != 0 &&
+          JudgeLaggards(options.evict_after_ms).evicted != 0) {
+        continue;
+      }
+      failure = RefuseFull();
       break;
     }
     if (answer != RingAnswer::kOk) break;
     // relaxed: set by this process alone
-    if (leaving_.load(std::memory_order_relaxed) ||
-        !EntryIs(EntryWord::Phase::kMember)) {
+    if (leaving_.load(std::memory_order_relaxed) || !IsMember()) {
       failure = leaving() ? Failure{Status::kNotExist, "left or leaving"}
                           : Failure{Status::kLibrary, "evicted"};
       break;
@@ -122,6 +154,8 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                        message.named()))) {
       // relaxed: a hint
       hints_.filled_below.store(slot.position + 1, std::memory_order_relaxed);
+      counters_.sent_messages.LossyAdd(1);
+      counters_.sent_bytes.LossyAdd(length_bytes);
       if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
       ReclaimAsWeGo(slot.position, length_bytes);
       return {};

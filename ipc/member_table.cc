@@ -90,8 +90,16 @@ Result<ClaimedEntry> ClaimEntry(const GroupView& group, alloc::LeaseId lease,
     // relaxed, all of these: the JOIN's publication carries them
     entry.join.store(OrderWord::Unset(generation).raw(),
                      std::memory_order_relaxed);
-    entry.leave.store(OrderWord::Unset(generation).raw(),
-                      std::memory_order_relaxed);
+    // Who would evict us waits until this generation stands here, and may set
+    // the word from then on. So it is stored once, or (the first life of an
+    // entry finds zeros, which say just that) not at all.
+    if (OrderWord(entry.leave.load(std::memory_order_relaxed)).generation() !=
+        generation) {
+      // release -> member.apply: whoever sees this sees the join word reset,
+      // too, and cannot set it for a late JOIN of the last life
+      entry.leave.store(OrderWord::Unset(generation).raw(),
+                        std::memory_order_release);
+    }
     entry.node_id.store(address.node_id, std::memory_order_relaxed);
     entry.pid.store(address.pid, std::memory_order_relaxed);
     entry.bell_number.store(bell_number, std::memory_order_relaxed);
@@ -105,15 +113,17 @@ void UnclaimEntry(const GroupView& group, const ClaimedEntry& entry,
                   alloc::LeaseId lease) {
   std::atomic<std::uint64_t>& word = group.entry(entry.index).word;
   const EntryWord seen(word.load(std::memory_order_relaxed));  // our own
-  if (seen.phase() != Phase::kJoining || seen.lease() != lease ||
-      seen.generation() != entry.generation) {
+  std::uint64_t expected = seen.raw();
+  if (seen.phase() == Phase::kJoining && seen.lease() == lease &&
+      seen.generation() == entry.generation &&
+      // release -> member.free: the entry is nobody's; failure relaxed: put
+      // out, or reaped
+      word.compare_exchange_strong(expected, seen.Free().raw(),
+                                   std::memory_order_release,
+                                   std::memory_order_relaxed)) {
     return;
   }
-  std::uint64_t expected = seen.raw();
-  // release -> member.free: the entry is nobody's; failure relaxed: reaped
-  word.compare_exchange_strong(expected, seen.Free().raw(),
-                               std::memory_order_release,
-                               std::memory_order_relaxed);
+  GiveUpEntry(group, entry, lease, false);
 }
 
 std::uint64_t RaiseCursorToTail(const GroupView& group, std::uint16_t index) {
@@ -200,9 +210,7 @@ bool PublishDown(const GroupView& group, std::uint16_t index,
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
     // acquire <- member.free: freed means that a record was reclaimed
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    if (word.phase() != Phase::kDown || word.generation() != generation) {
-      return true;
-    }
+    if (!word.wants_record() || word.generation() != generation) return true;
     const OrderWord leave = Load(entry.leave);
     if (leave.generation() == generation && leave.is_set()) return true;
     RingPlace place;
@@ -260,6 +268,58 @@ void FreeEntry(const GroupView& group, std::uint16_t index,
       return;
     }
   }
+}
+
+void FreeIfPassed(const GroupView& group, std::uint16_t index,
+                  std::uint16_t generation) {
+  EntryState& entry = group.entry(index);
+  // acquire <- member.down: its process uses the entry no more
+  const EntryWord seen(entry.word.load(std::memory_order_acquire));
+  if (seen.phase() != Phase::kDown || seen.generation() != generation) return;
+  const OrderWord leave = Load(entry.leave);
+  if (leave.generation() != generation || !leave.is_set() ||
+      // acquire <- ring.reclaim: who moved past the record met the entry
+      // Evicted; while the record stands its reclaimer will meet it Down
+      leave.position() >=
+          group.header().reclaimed.load(std::memory_order_acquire)) {
+    return;
+  }
+  std::uint64_t expected = seen.raw();
+  // release -> member.free: as in FreeEntry; failure relaxed: freed
+  entry.word.compare_exchange_strong(expected, seen.Free().raw(),
+                                     std::memory_order_release,
+                                     std::memory_order_relaxed);
+}
+
+void GiveUpEntry(const GroupView& group, const ClaimedEntry& entry,
+                 alloc::LeaseId lease, bool has_left) {
+  std::atomic<std::uint64_t>& word = group.entry(entry.index).word;
+  for (int tries = 0; tries < kMaxRingRetries; ++tries) {
+    // acquire <- member.claim: as we left it, or <- member.evict: put out
+    std::uint64_t raw = word.load(std::memory_order_acquire);
+    const EntryWord seen(raw);
+    if (!seen.is_occupied() || seen.lease() != lease ||
+        seen.generation() != entry.generation ||
+        (has_left && seen.phase() != Phase::kEvicted)) {
+      return;  // reaped, freed, or about to be
+    }
+    // acq_rel <-> member.down: gates no more, and names no lease; failure
+    // relaxed: freed by a reclaimer, or put out just now
+    if (word.compare_exchange_strong(raw, seen.Down().raw(),
+                                     std::memory_order_acq_rel,
+                                     std::memory_order_relaxed)) {
+      PublishDown(group, entry.index, entry.generation);
+      return;
+    }
+  }
+}
+
+bool IsLeaseAlive(const alloc::Region& region, alloc::LeaseId lease) {
+  if (lease.slot >= region.geometry().lease_count) return false;
+  // acquire <- lease.attach: alive with that generation, or gone
+  return alloc::LeaseWord(
+             region.lease_word(lease.slot).load(std::memory_order_acquire))
+      .IsAlive(lease.generation);
 }
 
 }  // namespace zcb::ipc

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "allocator/lease_word.h"
+#include "allocator/region.h"
 #include "allocator/status.h"
 #include "ipc/entry_word.h"
 #include "ipc/group_view.h"
@@ -27,7 +28,7 @@ struct ClaimedEntry {
 Result<ClaimedEntry> ClaimEntry(const GroupView& group, alloc::LeaseId lease,
                                 MemberAddress address,
                                 std::uint32_t bell_number);
-// Joining -> Free, before anything was published.
+// Joining -> Free, before anything was published; put out meanwhile: lets go.
 void UnclaimEntry(const GroupView& group, const ClaimedEntry& entry,
                   alloc::LeaseId lease);
 // Moves a Joining entry's cursor to the tail, so that a ring that is full does
@@ -51,15 +52,27 @@ void ReadViewAt(const GroupView& group, std::uint64_t position, View* view);
 std::size_t ReadFirstMembersAt(const GroupView& group, std::uint64_t position,
                                std::span<MemberAddress> members);
 
-// A Down entry needs a record in the order that says so. Idempotent, by
-// anyone, concurrently: exactly one record is found or published. False: no
+// A Down or Evicted entry needs a record in the order that says so. Idempotent,
+// by anyone, concurrently: exactly one record is found or published. False: no
 // room just now (or damage); whoever meets the entry next tries again.
 bool PublishDown(const GroupView& group, std::uint16_t index,
                  std::uint16_t generation);
 // {*, generation} -> Free{generation + 1}: the LEAVE or PROCDOWN at `base` is
-// being reclaimed. Nothing if somebody else has moved past it.
+// being reclaimed. Nothing if somebody else has moved past it, and not for an
+// Evicted entry, which is still its process's.
 void FreeEntry(const GroupView& group, std::uint16_t index,
                std::uint16_t generation, std::uint64_t base);
+// Down{generation} -> Free, if its record has left the ring already.
+void FreeIfPassed(const GroupView& group, std::uint16_t index,
+                  std::uint16_t generation);
+// The member at the entry goes for good: its entry names no lease any more, and
+// the order says that it went (or said so before). `has_left`: its own leave
+// was read to the end, and frees the entry unless that was put out.
+void GiveUpEntry(const GroupView& group, const ClaimedEntry& entry,
+                 alloc::LeaseId lease, bool has_left);
+
+// Whether that very process still lives, as far as anybody has noticed.
+bool IsLeaseAlive(const alloc::Region& region, alloc::LeaseId lease);
 
 }  // namespace zcb::ipc
 

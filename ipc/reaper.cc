@@ -6,6 +6,7 @@
 #include "ipc/entry_word.h"
 #include "ipc/member_table.h"
 #include "ipc/message_place.h"
+#include "ipc/reclaim.h"
 #include "ipc/ring.h"
 
 namespace zcb::ipc {
@@ -23,7 +24,7 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
     // acquire <- member.claim: whose entry it is
     std::uint64_t raw = word.load(std::memory_order_acquire);
     const EntryWord seen(raw);
-    if (seen.gates() && seen.lease() == dead) {
+    if (seen.is_occupied() && seen.lease() == dead) {
       // acq_rel <-> member.down: once; it names the dead generation, so it
       // cannot hit a successor. Failure relaxed: another reaper's.
       word.compare_exchange_strong(raw, seen.Down().raw(),
@@ -32,7 +33,7 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
     }
     // acquire <- member.down: ours or another reaper's
     const EntryWord now(word.load(std::memory_order_acquire));
-    if (now.phase() == EntryWord::Phase::kDown) {
+    if (now.wants_record()) {
       PublishDown(group, static_cast<std::uint16_t>(i), now.generation());
     }
   }
@@ -88,8 +89,12 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
                     std::memory_order_relaxed));
   attachment->directory().ForEachGroup([&](const GroupView& group) {
     attachment->ringer().RingSleepers(group);
-    attachment->RingForRoom(group, true);
+    // Whom the dead held back can go on.
+    if (SomebodyWaitsForRoom(group)) {
+      attachment->ReclaimGroup(group, kReclaimAll);
+    }
   });
+  attachment->RingForMemory();
   region.FreeDeadLease(dead);
 }
 

@@ -15,7 +15,8 @@ class Attachment;
 // Reaps a lease that is Dead, in idempotent steps; each change names a
 // generation or an epoch, so a reaper that comes late or stalls does no harm,
 // and one that dies is followed by another, for which the lease is Dead still:
-//   1. its entries: Down, and a process-down record in each group's order
+//   1. its entries: Down (also those that were put out), and a process-down
+//      record in each group's order
 //   2. its keep records: let go
 //   3. its units and extents: adopted or rolled (alloc::Allocator::ReapUnits);
 //      a buffer that it had marked as sent stays only if its slot says so

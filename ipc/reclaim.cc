@@ -12,15 +12,6 @@ namespace zcb::ipc {
 namespace {
 
 using alloc::BufferWord;
-using Phase = EntryWord::Phase;
-
-bool IsLeaseAlive(const alloc::Region& region, alloc::LeaseId lease) {
-  if (lease.slot >= region.geometry().lease_count) return false;
-  // acquire <- lease.attach: alive with that generation, or gone
-  return alloc::LeaseWord(
-             region.lease_word(lease.slot).load(std::memory_order_acquire))
-      .IsAlive(lease.generation);
-}
 
 // How far the living have read. Reads the tail first: an entry that begins to
 // gate afterwards begins at that tail or above.
@@ -32,9 +23,11 @@ std::uint64_t LimitOf(const GroupView& group, const alloc::Region& region) {
     EntryState& entry = group.entry(i);
     // seq_cst <-> member.gate: after the tail
     const EntryWord word(entry.word.load(std::memory_order_seq_cst));
-    if (word.phase() == Phase::kDown) {
-      // Whoever finds a death that is not in the order puts it there.
+    if (word.wants_record()) {
+      // Whoever finds a death (or an eviction) that is not in the order puts it
+      // there; and frees what nobody else will.
       PublishDown(group, static_cast<std::uint16_t>(i), word.generation());
+      FreeIfPassed(group, static_cast<std::uint16_t>(i), word.generation());
     } else if (word.gates() && IsLeaseAlive(region, word.lease())) {
       // acquire <- ring.consume: its last reads below the cursor are over
       limit = std::min(limit, entry.cursor.load(std::memory_order_acquire));

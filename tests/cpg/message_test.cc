@@ -219,7 +219,7 @@ TEST(MessageTest, FullRingSaysTryAgainAndFlowControlSaidSoBefore) {
   EXPECT_EQ(client.Send("goes again"), CS_OK);
 }
 
-TEST(MessageTest, FullRegionSaysNoMemoryAndWorksAgainAfterwards) {
+TEST(MessageTest, FullRegionSaysTryAgainToASendAndNoMemoryToAnAlloc) {
   Client client;
   client.Enter("memory");
   std::vector<void*> buffers;
@@ -231,7 +231,10 @@ TEST(MessageTest, FullRegionSaysNoMemoryAndWorksAgainAfterwards) {
   EXPECT_EQ(error, CS_ERR_NO_MEMORY);
   EXPECT_GT(buffers.size(), 10U);
   const std::string large(8 << 20, 'x');
-  EXPECT_EQ(client.Send(large), CS_ERR_NO_MEMORY);
+  EXPECT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
+  EXPECT_EQ(cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED,
+                                 const_cast<char*>(large.data()), large.size()),
+            CS_ERR_TRY_AGAIN);
   for (void* each : buffers) {
     EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
   }

@@ -3,8 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "allocator/lease_word.h"
 #include "ipc/bell_ringer.h"
+#include "ipc/entry_word.h"
 #include "ipc/futex.h"
+#include "ipc/reaper.h"
 #include "ipc/sleep_word.h"
 #include "tests/ipc/member_fixture.h"
 
@@ -112,6 +115,35 @@ TEST_F(RoomTest, MemberThatGoesMakesRoomAndRings) {
   reader_ = {};
   EXPECT_NE(Value(sender_->RoomWord()), seen);
   sender_->EndRoomWait(RoomKind::kRing);
+}
+
+TEST_F(RoomTest, ReaperOfAMemberThatHeldTheRingBackRings) {
+  Fill();
+  const GroupView group = Group();
+  for (std::uint32_t i = 0; i < group.EntryHigh(); ++i) {
+    EntryState& entry = group.entry(i);
+    if (entry.cursor.load(std::memory_order_relaxed) >
+        group.header().reclaimed.load(std::memory_order_relaxed)) {
+      continue;
+    }
+    // As if the reader's process had died: another lease, which is Dead.
+    constexpr alloc::LeaseId kDead{7, 1};
+    const EntryWord word(entry.word.load(std::memory_order_relaxed));
+    entry.word.store(word.Join(kDead).Become(EntryWord::Phase::kMember).raw(),
+                     std::memory_order_relaxed);
+    attachment_->region()
+        .lease_word(kDead.slot)
+        .store(alloc::LeaseWord().Attach(1).Die().raw(),
+               std::memory_order_relaxed);
+    const std::uint32_t seen = Value(sender_->RoomWord());
+    sender_->AnnounceRoomWait(RoomKind::kRing);
+    Reap(attachment_.get(), kDead);
+    EXPECT_NE(Value(sender_->RoomWord()), seen);
+    sender_->EndRoomWait(RoomKind::kRing);
+    ReadAll(*sender_.member);
+    return;
+  }
+  FAIL() << "nobody holds the ring back";
 }
 
 TEST_F(RoomTest, TwoThatWaitAreBothRungAndTheLastToGoEndsIt) {

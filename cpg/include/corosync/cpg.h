@@ -292,6 +292,8 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
  *                               still inside it; or the group's ring is full.
  * @return CS_ERR_NO_RESOURCES   too many groups or members.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ * @return CS_ERR_LIBRARY        damaged region; evicted while joining; or the
+ *                               handle was evicted from its group: finalize it.
  */
 cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group);
 
@@ -304,6 +306,7 @@ cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group);
  * @return CS_ERR_INVALID_PARAM  group is NULL.
  * @return CS_ERR_NOT_EXIST      not joined, leaving, or joined to another
  * group.
+ * @return CS_ERR_LIBRARY        evicted: the others have seen it go already.
  */
 cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group);
 
@@ -316,10 +319,10 @@ cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group);
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  iovec is NULL, or the lengths overflow.
  * @return CS_ERR_NOT_EXIST      not joined, or leaving.
- * @return CS_ERR_TRY_AGAIN      the group's ring is full: a member has not read
- *                               yet. Dispatch (you may be it) and try again.
- * @return CS_ERR_NO_MEMORY      no room for the message now.
+ * @return CS_ERR_TRY_AGAIN      the group's ring is full, or the region's
+ * memory: a member has not read yet. Dispatch (you may be it) and try again.
  * @return CS_ERR_TOO_BIG        no region of this size could hold it.
+ * @return CS_ERR_LIBRARY        damaged region, or this member was evicted.
  *
  * Progress: lock-free, any number of threads; no system call, as a rule.
  */
@@ -347,9 +350,14 @@ cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
 cs_error_t cpg_local_get(cpg_handle_t handle, unsigned int* local_nodeid);
 
 /**
- * Whether to slow down: enabled when more than 75 % of the group's ring is in
- * use, disabled again below 50 %, and while not joined. A hint.
+ * Whether to slow down. Enabled when more than 75 % of the group's ring is
+ * filled with what not all members have read, until it is less than 50 %; and
+ * after a send of this handle was refused for want of memory, until as much can
+ * be had. Disabled while not joined.
  * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL)
+ *
+ * Progress: lock-free. Gives back what all have read; if that changes nothing,
+ *           looks with a few system calls whether those behind are dead.
  */
 cs_error_t cpg_flow_control_state_get(
     cpg_handle_t handle, cpg_flow_control_state_t* flow_control_enabled);
@@ -393,7 +401,7 @@ cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer);
  * @return CS_ERR_INVALID_PARAM  msg is NULL and msg_len is not 0; or,
  * CPG_MODEL_ ZCB, not the start of a live buffer.
  * @return CS_ERR_TOO_BIG        longer than the buffer, or than any message.
- * @return CS_ERR_NOT_EXIST, CS_ERR_TRY_AGAIN, CS_ERR_NO_MEMORY
+ * @return CS_ERR_NOT_EXIST, CS_ERR_TRY_AGAIN, CS_ERR_LIBRARY
  *                               as cpg_mcast_joined().
  *
  * Progress: lock-free; CPG_MODEL_ZCB: no copy, no system call, no allocation.

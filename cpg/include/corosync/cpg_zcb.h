@@ -155,6 +155,8 @@ struct cpg_zcb_message {
  * @return CS_ERR_INVALID_PARAM  message is NULL.
  * @return CS_ERR_NOT_SUPPORTED  the handle is not of CPG_MODEL_ZCB.
  * @return CS_ERR_NO_MEMORY      no memory for the list of members; try again.
+ * @return CS_ERR_LIBRARY        damaged region, or this member was evicted:
+ * then what the last call handed out is not safe either, unless it is kept.
  *
  * Threads:  one at a time uses what it hands out.
  * Progress: wait-free, no system call, no allocation for messages (if
@@ -305,7 +307,10 @@ typedef enum {
   CPG_ZCB_OPTION_PARK = 3,
   /** Senders of this handle put out a member that has held the full ring back
    *  for that many milliseconds without reading a message; 0, the default:
-   *  never. The limit of the strictest sender counts. ZCB_EVICT_MS. */
+   *  never. The limit of the strictest sender counts. To the others it is
+   *  CPG_REASON_PROCDOWN; its own calls are CS_ERR_LIBRARY from then on, and
+   * its descriptor is readable: finalize, and join with a fresh handle. What it
+   *  keeps stays valid. ZCB_EVICT_MS. */
   CPG_ZCB_OPTION_EVICT_MS = 4,
   /** 1: messages sent through this handle carry their time. ZCB_SEND_TIME. */
   CPG_ZCB_OPTION_SEND_TIME = 5,
