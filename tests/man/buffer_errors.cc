@@ -125,12 +125,6 @@ void AddRetain(Producers* all) {
     MustBeOk(cpg_zcb_retain(member, TakenMessage(member)));
     return cpg_zcb_retain(member, TakenMessage(member));
   });
-  add(CS_ERR_NO_MEMORY, "NoneForTheProcess", [] {
-    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
-    const void* const message = TakenMessage(member);
-    const NoMemory none;
-    return cpg_zcb_retain(member, message);
-  });
   add(CS_ERR_NO_MEMORY, "FileSystemIsFull", [] {
     UseSmallFileSystem("8m");
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);

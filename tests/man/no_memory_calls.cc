@@ -161,6 +161,7 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
     cpg_zcb_message facts{};
     return cpg_zcb_describe(h, message, &facts);
   });
+  of_message("cpg_zcb_retain", &cpg_zcb_retain);
   of_message("cpg_zcb_forward", [](cpg_handle_t h, const void* message) {
     return cpg_zcb_forward(h, CPG_TYPE_AGREED, message, 1);
   });

@@ -90,7 +90,7 @@ typedef struct {
  * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
  *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES). What
  *                               is kept twice counts twice.
- * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ * @return CS_ERR_NO_MEMORY      no room in the file system.
  * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
  *
  * Threads:  any. Does not wait for a callback that runs in another thread; who
