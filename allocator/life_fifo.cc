@@ -43,13 +43,18 @@ int* FindEntry(int value) {
 Result<UniqueFd> OpenWriteEnd(const RegionDirectory& directory,
                               const std::string& draft, int floor_fd) {
   // Both ends first: a write end alone cannot be opened without a reader.
-  UniqueFd both(::openat(directory.fd(), draft.c_str(),
-                         O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  const auto open_both = [&] {
+    return UniqueFd(::openat(directory.fd(), draft.c_str(),
+                             O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+  };
+  UniqueFd both = open_both();
+  // The umask may have taken our own permission to open it.
+  if (!both.is_open() && errno == EACCES &&
+      ::fchmodat(directory.fd(), draft.c_str(), 0600, 0) == 0) {
+    both = open_both();
+  }
   const FileRules& rules = directory.rules();
-  if (!both.is_open() ||
-      (rules.shared &&
-       ::fchown(both.get(), static_cast<uid_t>(-1), rules.group) != 0) ||
-      ::fchmod(both.get(), rules.file_mode()) != 0) {
+  if (!both.is_open() || !Dress(both.get(), rules, rules.file_mode())) {
     return FailureOf(errno, "a life FIFO cannot be opened");
   }
   UniqueFd write_end(::openat(directory.fd(), draft.c_str(),

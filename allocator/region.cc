@@ -72,6 +72,13 @@ unsigned Region::file_mode() const {
   return core_->directory.rules().file_mode();
 }
 
+bool Region::DressFile(int fd) const {
+  const FileRules& rules = core_->directory.rules();
+  struct stat facts = {};
+  return ::fstat(fd, &facts) == 0 &&
+         (rules.Fits(facts) || Dress(fd, rules, rules.file_mode()));
+}
+
 // --- memory ----------------------------------------------------------------
 
 Outcome Region::CommitMeta(std::uint64_t offset_bytes,

@@ -82,8 +82,11 @@ class Region {
   // For questions to the file system, not for the bytes: those are mapped.
   int data_fd() const;
   int meta_fd() const;
-  // Mode for helper files (FIFOs) beside the region: 0600 or 0660.
+  // Mode of the region's files and of those beside it (FIFOs): 0600 or 0660.
   unsigned file_mode() const;
+  // Gives a file that was just made beside the region that mode, and the
+  // region's group. False: errno says why.
+  bool DressFile(int fd) const;
 
   // --- memory -------------------------------------------------------------
   std::byte* data() const { return data_; }

@@ -51,14 +51,6 @@ UniqueFd OpenDirectoryAt(int base_fd, const std::string& name) {
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-// Owner and mode, whatever the umask was.
-bool Dress(int fd, const FileRules& rules, mode_t mode) {
-  if (rules.shared && ::fchown(fd, static_cast<uid_t>(-1), rules.group) != 0) {
-    return false;
-  }
-  return ::fchmod(fd, mode) == 0;
-}
-
 // Makes the directory under another name and moves it into place when it is
 // whole, so that nobody ever meets it half made, not even after a crash.
 Outcome MakeDirectory(int base_fd, const std::string& name,
@@ -133,6 +125,13 @@ Failure FailureOf(int error, const char* reason) {
   }
 }
 
+bool Dress(int fd, const FileRules& rules, mode_t mode) {
+  if (rules.shared && ::fchown(fd, static_cast<uid_t>(-1), rules.group) != 0) {
+    return false;
+  }
+  return ::fchmod(fd, mode) == 0;
+}
+
 std::string FileRules::Prefix() const {
   return shared ? "zcb-g" + std::to_string(group)
                 : "zcb-" + std::to_string(owner);
@@ -183,6 +182,13 @@ Result<RegionDirectory> RegionDirectory::Open(const RegionOptions& options) {
     return {Status::kAccess,
             "the region's directory is somebody else's, or others may write "
             "to it"};
+  }
+  // Attaching takes files of one's own beside the region's. Said here, since
+  // later it would look like a region that somebody else is about to remove.
+  // (Another errno is a sandbox that does not know the call.)
+  if (::faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0 &&
+      (errno == EACCES || errno == EROFS)) {
+    return {Status::kAccess, "no file can be made in the region's directory"};
   }
   directory.fd_ = std::make_shared<UniqueFd>(std::move(fd));
   return directory;

@@ -40,6 +40,11 @@ struct FileRules {
     if (shared) return facts.st_gid == group && (facts.st_mode & S_IWOTH) == 0;
     return facts.st_uid == owner && (facts.st_mode & (S_IWOTH | S_IWGRP)) == 0;
   }
+  // Made to look like ours, all of it.
+  bool Fits(const struct stat& facts) const {
+    return (facts.st_mode & 07777) == file_mode() &&
+           (!shared || facts.st_gid == group);
+  }
   // zcb-<euid> or zcb-g<gid>
   std::string Prefix() const;
 };
@@ -47,13 +52,17 @@ struct FileRules {
 // A Status for errno, with a sentence of the caller's.
 Failure FailureOf(int error, const char* reason);
 
+// Group and mode of what we have just made, whatever the umask was, and whether
+// or not the directory passes its group on. False: errno says why.
+bool Dress(int fd, const FileRules& rules, mode_t mode);
+
 // The directory of a region, open and checked, and the region's name in it.
 // Copies share the descriptor.
 class RegionDirectory {
  public:
   RegionDirectory() = default;
   // Makes the directory if it is not there; never removes it. kAccess: it is
-  // somebody else's, or others may write to it.
+  // somebody else's, or others may write to it, or we may not.
   static Result<RegionDirectory> Open(const RegionOptions& options);
 
   int fd() const { return fd_ == nullptr ? -1 : fd_->get(); }

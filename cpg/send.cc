@@ -73,6 +73,11 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
 cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
   if (sender->model() == Model::kV1) {
     if (msg == nullptr && msg_len != 0) return CS_ERR_INVALID_PARAM;
+    // Any memory will do, but what lies behind a buffer of ours is not the
+    // caller's to send. An empty one has no size to tell it by.
+    const std::uint64_t usable_bytes =
+        sender->attachment().UsablePayloadBytes(msg);
+    if (usable_bytes != 0 && msg_len > usable_bytes) return CS_ERR_TOO_BIG;
     const iovec piece{msg, msg_len};
     return SendCopy(sender, &piece, 1);
   }

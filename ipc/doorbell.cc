@@ -15,7 +15,6 @@ namespace zcb::ipc {
 namespace {
 
 using Path = std::array<char, 160>;
-constexpr mode_t kAccessBits = 0777;
 
 // NAME.bell.SLOT.GENERATION.NUMBER, beside the region's files. The generation
 // keeps a dead process's bells apart from its successor's.
@@ -27,8 +26,7 @@ Path PathOf(const alloc::Region& region, const BellName& name) {
   return path;
 }
 
-int OpenFifo(const alloc::Region& region, const char* path,
-             mode_t* mode = nullptr) {
+int OpenFifo(const alloc::Region& region, const char* path) {
   // Read and write: opening never blocks or fails for want of a peer, and
   // writing never raises SIGPIPE, since we are a reader ourselves.
   const int fd = openat(region.directory_fd(), path,
@@ -40,7 +38,6 @@ int OpenFifo(const alloc::Region& region, const char* path,
     errno = EINVAL;
     return -1;
   }
-  if (mode != nullptr) *mode = facts.st_mode & kAccessBits;
   return fd;
 }
 
@@ -65,20 +62,20 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
             "cannot make a doorbell (FIFO)"};
   }
   bell->region_ = std::move(region);  // from here on the file goes with it
-  mode_t mode = 0;
-  bell->descriptor_ = OpenFifo(*bell->region_, path.data(), &mode);
-  // The umask may have cut the mode of a region shared with a group, even so
-  // much that we cannot open it ourselves.
-  if (bell->descriptor_ < 0 || mode != wanted) {
-    if (fchmodat(bell->region_->directory_fd(), path.data(), wanted, 0) != 0) {
-      return {Status::kNoResources, "cannot set a doorbell's mode"};
-    }
-    if (bell->descriptor_ < 0) {
-      bell->descriptor_ = OpenFifo(*bell->region_, path.data());
-    }
+  bell->descriptor_ = OpenFifo(*bell->region_, path.data());
+  // The umask may have taken our own permission to open it.
+  if (bell->descriptor_ < 0 && errno == EACCES &&
+      fchmodat(bell->region_->directory_fd(), path.data(), wanted, 0) == 0) {
+    bell->descriptor_ = OpenFifo(*bell->region_, path.data());
   }
   if (bell->descriptor_ < 0) {
     return {Status::kNoResources, "cannot open a doorbell (FIFO)"};
+  }
+  // Whoever may attach must be able to ring it. The umask may have cut the
+  // mode; and a directory that has lost its set-group-ID bit passes no group
+  // on.
+  if (!bell->region_->DressFile(bell->descriptor_)) {
+    return {Status::kNoResources, "cannot set a doorbell's group and mode"};
   }
   return bell;
 }

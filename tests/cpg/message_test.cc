@@ -144,6 +144,19 @@ TEST(MessageTest, BufferCanBeChangedSentAgainAndFreedAtOnce) {
                                                       "any readable memory"}));
 }
 
+TEST(MessageTest, WhatLiesBehindABufferIsNotSentWithIt) {
+  Client client;
+  client.Enter("behind");
+  void* buffer = nullptr;
+  ASSERT_EQ(cpg_zcb_alloc(client.handle, 64, &buffer), CS_OK);
+  EXPECT_EQ(
+      cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED, buffer, 900'000),
+      CS_ERR_TOO_BIG);
+  EXPECT_EQ(cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED, buffer, 64),
+            CS_OK);
+  EXPECT_EQ(cpg_zcb_free(client.handle, buffer), CS_OK);
+}
+
 TEST(MessageTest, DeliveredCopyIsWritableAlignedAndOutsideTheRegion) {
   Client client;
   client.Enter("writable");

@@ -354,7 +354,7 @@ TEST_F(EvictionTest, SleeperThatIsPutOutIsRung) {
   EXPECT_FALSE(sleeper->AnnounceSleep());
   EvictWithoutRecord(1);
   attachment_->ReclaimAllGroups();
-  EXPECT_TRUE(sleeper.bell->Wait(0));
+  EXPECT_TRUE(sleeper.bell->Wait(Deadline::InMs(0)));
 }
 
 TEST_F(EvictionTest, SenderWithALimitGoesOnByItself) {

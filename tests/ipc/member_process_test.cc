@@ -104,7 +104,8 @@ TEST(MemberProcessTest, SleepingMembersLearnOfADeathByTheirDoorbells) {
   EXPECT_EQ(peer.ReadWaiting(), "join 2");
   peer.joined->AnnounceSleep();
   victim.Kill();
-  peer.joined.bell->Wait(Deadline::Never());  // rung by the watcher, or this hangs
+  peer.joined.bell->Wait(
+      Deadline::Never());  // rung by the watcher, or this hangs
   EXPECT_EQ(peer.ReadWaiting(), "down 1");
 }
 
