@@ -1,5 +1,6 @@
 // cpg_initialize and cpg_model_initialize: a region that is not fit for use.
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ void PatchHeader(const std::function<void(alloc::RegionHeader*)>& change) {
 
 // Another user than root, who has no rights here.
 void BecomeNobody() {
+  Must(setgroups(0, nullptr) == 0);
   Must(setresgid(kNobody, kNobody, kNobody) == 0);
   Must(setresuid(kNobody, kNobody, kNobody) == 0);
 }
@@ -79,6 +81,17 @@ void AddAccess(Producers* all) {
   Add(all, CS_ERR_ACCESS, "NoPermissionToMakeTheDirectory", [] {
     Must(chmod(std::getenv("ZCB_DIR"), 0555) == 0);
     if (geteuid() == 0) BecomeNobody();
+  });
+  Add(all, CS_ERR_ACCESS, "NoPermissionToMakeFilesInTheDirectory", [] {
+    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+    if (geteuid() == 0) BecomeNobody();
+    MakeDefaultRegion();
+    Must(chmod(RegionDirectory().c_str(), 0500) == 0);
+  });
+  Add(all, CS_ERR_ACCESS, "NotInTheRegionsGroup", [] {
+    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+    if (geteuid() == 0) BecomeNobody();
+    Must(setenv("ZCB_REGION", "x@0", 1) == 0);  // root's group
   });
   Add(all, CS_ERR_ACCESS, "DirectoryIsAnotherUsers", [] {
     if (geteuid() != 0) NotHere("needs root");
