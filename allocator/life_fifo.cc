@@ -105,6 +105,9 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
   // the same.
   ::unlinkat(directory.fd(), draft.c_str(), 0);
   if (::mkfifoat(directory.fd(), draft.c_str(), 0600) != 0) {
+    if (errno == ENOENT) {
+      return {Status::kLibrary, "the region's directory was removed"};
+    }
     return FailureOf(errno, "a life FIFO cannot be made");
   }
   Result<UniqueFd> write_end = OpenWriteEnd(directory, draft, lock_fd);

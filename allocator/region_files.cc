@@ -62,6 +62,9 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
   }
   const std::string draft = "." + name + "-" + std::to_string(random);
   if (::mkdirat(base_fd, draft.c_str(), 0700) != 0) {
+    if (errno == ENOENT) {  // /proc, or removed since it was opened
+      return {Status::kInvalidParam, "no directory can be made in the base"};
+    }
     return FailureOf(errno, "the region's directory cannot be made");
   }
   // umask may have taken our own permission to open it.
@@ -166,6 +169,9 @@ Result<RegionDirectory> RegionDirectory::Open(const RegionOptions& options) {
     fd = OpenDirectoryAt(base_fd.get(), name);
   }
   if (!fd.is_open()) {
+    if (errno == ENOENT) {
+      return {Status::kTryAgain, "the region's directory comes and goes"};
+    }
     return FailureOf(errno, "the region's directory cannot be opened");
   }
   struct stat facts = {};

@@ -149,23 +149,30 @@ std::vector<GroupName> GroupDirectory::Names() const {
   return names;
 }
 
+bool GroupDirectory::IsLinked(std::uint64_t index) const {
+  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
+    // acquire <- group.link: sees every link that the claimer made
+    if (Word(i).load(std::memory_order_acquire) == index + 1) return true;
+  }
+  return false;
+}
+
 void GroupDirectory::ReapClaims(alloc::LeaseId dead) {
   // Linked or not is the directory's word to say: the claimer may have died
-  // between linking and marking.
-  std::vector<bool> linked(geometry_.name_record_count, false);
-  for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
-    // acquire <- group.link: sees every link that the dead one made
-    const std::uint64_t word = Word(i).load(std::memory_order_acquire);
-    if (word != 0 && word <= linked.size()) linked[word - 1] = true;
-  }
+  // between linking and marking. A process claims one at a time, as a rule, so
+  // that looking through the directory for each costs less than a table, which
+  // would need memory: reaping must not fail for want of that.
+  const std::uint64_t claim = ClaimOf(dead);
   for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
     NameRecord* record = Record(i);
     if (record == nullptr) return;
-    std::uint64_t expected = ClaimOf(dead);
+    // relaxed: the exchange below checks it
+    std::uint64_t expected = record->claim.load(std::memory_order_relaxed);
+    if (expected != claim) continue;
     // release -> group.claim: only from the dead lease's own claim; failure
-    // relaxed: not its
+    // relaxed: reaped by another
     record->claim.compare_exchange_strong(
-        expected, linked[i] ? NameRecord::kLinked : 0,
+        expected, IsLinked(i) ? NameRecord::kLinked : 0,
         std::memory_order_release, std::memory_order_relaxed);
   }
 }

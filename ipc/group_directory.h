@@ -58,6 +58,8 @@ class GroupDirectory {
   // nullopt: the word points nowhere (damaged).
   std::optional<GroupName> NameOf(std::uint64_t word) const;
   Result<std::uint64_t> PrepareRecord(const GroupName& name);
+  // Whether the directory points at that record.
+  bool IsLinked(std::uint64_t index) const;
 
   alloc::Region* region_;
   IpcGeometry geometry_;

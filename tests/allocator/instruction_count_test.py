@@ -46,7 +46,7 @@ def run_callgrind(program, output):
     try:
         code = subprocess.run(command, check=False).returncode
     except FileNotFoundError:
-        sys.exit("no valgrind: tools/dev install test")
+        sys.exit("no valgrind: tools/dev packages test")
     if code != 0:
         sys.exit(f"{program} ended with {code}")
 

@@ -90,6 +90,7 @@ typedef struct {
  * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
  *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES). What
  *                               is kept twice counts twice.
+ * @return CS_ERR_NO_MEMORY      no room in the file system.
  * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
  *
  * Threads:  any. Does not wait for a callback that runs in another thread; who
@@ -396,7 +397,7 @@ struct cpg_zcb_group_stats {
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  stats is NULL, or its size is too small for a
  *                               single number.
- * @return CS_ERR_NO_MEMORY      no memory.
+ * @return CS_ERR_LIBRARY        damaged region.
  *
  * Threads:  any; does not wait for callbacks.
  * Progress: wait-free; no system call for a group that the process knows.
