@@ -20,7 +20,8 @@
  *             SA_RESTART, and CS_ERR_INTERRUPT is never returned. A handler
  *             must not longjmp(3) out of a call of this library.
  *   Cancel:   a thread is cancelled (pthread_cancel(3)) only where a dispatch
- *             waits for events, and inside callbacks; no other call is a
+ *             waits for events (or another call of corosync/cpg_zcb.h for what
+ *             it waits for), and inside callbacks; no other call is a
  *             cancellation point. The handle is in order afterwards.
  *   Progress: never waits for another process, running, stopped or dead.
  *   Death:    a process killed at any instruction leaves nothing half done;
@@ -203,16 +204,21 @@ cs_error_t cpg_initialize(cpg_handle_t* handle, cpg_callbacks_t* callbacks);
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  handle is NULL, unknown model, unknown flag,
  *                               or an environment variable makes no sense.
- * @return CS_ERR_ACCESS         the region is another user's, or its files are
- *                               not safe to use.
+ * @return CS_ERR_NAME_TOO_LONG  the environment names a region or a Unix group
+ *                               by more than 64 bytes, or a directory by more
+ *                               than 3072.
+ * @return CS_ERR_ACCESS         the region is another user's, its files are not
+ *                               safe to use, or this process may not make files
+ *                               beside them.
  * @return CS_ERR_VERSION        the region is another release's.
  * @return CS_ERR_LIBRARY        the region is damaged, or the process is
  *                               about to exit.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_NO_RESOURCES   too many processes, handles, regions or
  *                               descriptors.
- * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none, or
- *                               the kernel is too old.
+ * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none, the
+ *                               kernel is too old, or the region was made
+ *                               without room for groups.
  * @return CS_ERR_TRY_AGAIN      the region is just being made or removed.
  */
 cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
@@ -290,8 +296,12 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
  * @return CS_ERR_TRY_AGAIN      the own leave is not delivered yet (dispatch);
  *                               the other handle is finalized, but a thread is
  *                               still inside it; or the group's ring is full.
- * @return CS_ERR_NO_RESOURCES   too many groups or members.
+ * @return CS_ERR_NO_RESOURCES   too many groups or members (those count who have
+ *                               left, until all others have read that), or no
+ *                               descriptor or thread is left.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ * @return CS_ERR_ACCESS         this process has changed its user since it was
+ *                               attached, and has joined nothing yet.
  * @return CS_ERR_LIBRARY        damaged region; evicted while joining; or the
  *                               handle was evicted from its group: finalize it.
  */
@@ -338,7 +348,6 @@ cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @return CS_OK
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  a NULL argument.
- * @return CS_ERR_NO_MEMORY      no memory.
  */
 cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
                               struct cpg_address* member_list,
@@ -372,6 +381,7 @@ cs_error_t cpg_flow_control_state_get(
  * @return CS_ERR_INVALID_PARAM  buffer is NULL.
  * @return CS_ERR_NO_MEMORY      no room now.
  * @return CS_ERR_TOO_BIG        no region of this size could hold it.
+ * @return CS_ERR_LIBRARY        somebody has cut the region's file.
  *
  * Progress: wait-free and without system calls, as a rule.
  */
