@@ -56,8 +56,7 @@ class JoinReapTest : public ::testing::Test {
   std::size_t LonelyMembers() {
     const GroupView group = **mine_->directory().Find(Named("lonely"));
     // acquire <- ring.tail: what lies below is published
-    ApplyUpTo(group,
-              group.header().tail.load(std::memory_order_acquire) - 1);
+    ApplyUpTo(group, group.header().tail.load(std::memory_order_acquire) - 1);
     View view(group.entry_count());
     ReadViewAt(group, std::uint64_t{1} << 40, &view);
     return view.items().size();

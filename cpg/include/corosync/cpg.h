@@ -216,9 +216,8 @@ cs_error_t cpg_initialize(cpg_handle_t* handle, cpg_callbacks_t* callbacks);
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_NO_RESOURCES   too many processes, handles, regions or
  *                               descriptors.
- * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none, the
- *                               kernel is too old, or the region was made
- *                               without room for groups.
+ * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none,
+ * the kernel is too old, or the region was made without room for groups.
  * @return CS_ERR_TRY_AGAIN      the region is just being made or removed.
  */
 cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
@@ -296,9 +295,9 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
  * @return CS_ERR_TRY_AGAIN      the own leave is not delivered yet (dispatch);
  *                               the other handle is finalized, but a thread is
  *                               still inside it; or the group's ring is full.
- * @return CS_ERR_NO_RESOURCES   too many groups or members (those count who have
- *                               left, until all others have read that), or no
- *                               descriptor or thread is left.
+ * @return CS_ERR_NO_RESOURCES   too many groups or members (those count who
+ * have left, until all others have read that), or no descriptor or thread is
+ * left.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_ACCESS         this process has changed its user since it was
  *                               attached, and has joined nothing yet.

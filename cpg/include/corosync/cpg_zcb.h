@@ -266,8 +266,9 @@ cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms);
  *
  * It is about the ring of the handle's group, and with CPG_ZCB_OPTION_EVICT_MS
  * also about the time of members that do not read. When memory was what lacked,
- * it is readable again as soon as any message of the region has been given back.
- * After cpg_leave() or an eviction it is readable: the next send says why.
+ * it is readable again as soon as any message of the region has been given
+ * back. After cpg_leave() or an eviction it is readable: the next send says
+ * why.
  *
  * @param fd  written on CS_OK.
  * @return CS_OK
