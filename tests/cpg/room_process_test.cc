@@ -1,7 +1,13 @@
 // Waiting until a send can succeed: cpg_zcb_wait, cpg_zcb_send_fd_get and the
 // timed sends, against members in other processes that read late or never.
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <string>
 #include <thread>
 #include <vector>
@@ -339,6 +345,41 @@ TEST(RoomTest, TimedSendThatGivesUpHasSentNothingAndKeepsTheBuffer) {
   const std::size_t before = client.messages.size();
   EXPECT_EQ(client.Dispatch(), CS_OK);
   EXPECT_EQ(client.messages.size(), before);
+}
+
+// From now on this process has no membarrier(2).
+bool DenyMembarrier() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program{sizeof(code) / sizeof(code[0]), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+         syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == ENOSYS;
+}
+
+TEST(RoomTest, WithoutMembarrierAWaitLooksAgainAndTheDescriptorStaysReadable) {
+  LateReader reader("no-membarrier", kAll);
+  Gate full;
+  ChildProcess sender([&] {
+    EXPECT_TRUE(DenyMembarrier());
+    Client client;
+    const int fd = SendFd(client);
+    client.Enter("no-membarrier");
+    Fill(&client);
+    EXPECT_TRUE(IsReadable(fd));
+    EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 1), CS_ERR_TIMEOUT);
+    full.Signal();
+    EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+    EXPECT_EQ(client.Send("goes"), CS_OK);
+    return ::testing::Test::HasFailure() ? 1 : 0;
+  });
+  full.Wait();
+  reader.Go();
+  EXPECT_EQ(sender.Join(), 0);
 }
 
 TEST(RoomTest, CancelledThreadLeavesTheWaitInOrder) {
