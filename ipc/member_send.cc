@@ -1,12 +1,11 @@
 // The data path out: from a live buffer to a place in the order.
 #include "ipc/member.h"
 
-#include <time.h>
-
 #include <new>
 
 #include "allocator/buffer_word.h"
 #include "ipc/bell_ringer.h"
+#include "ipc/deadline.h"
 #include "ipc/message_header.h"
 #include "ipc/message_place.h"
 #include "ipc/reclaim.h"
@@ -18,14 +17,6 @@ namespace {
 // this many messages of the group, or this many bytes of its own.
 constexpr std::uint64_t kReclaimEveryMessages = 64;
 constexpr std::uint64_t kReclaimEveryBytes = 2 << 20;
-
-// No system call where the clock source has a vDSO.
-std::uint64_t MonotonicNs() {
-  timespec now{};
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 }  // namespace
 
@@ -47,13 +38,10 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
 LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {
   // Who was put out himself judges nobody.
   if (evict_after_ms == 0 || !IsMember()) return {};
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);  // only fails for a clock that is none
   const LaggardWatch::Verdict verdict =
       laggards_.Judge(group_, attachment_->region(), entry_,
                       std::uint64_t{evict_after_ms} * 1'000'000,
-                      static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                          static_cast<std::uint64_t>(now.tv_nsec));
+                      static_cast<std::uint64_t>(NowNs()));
   // Gives the room back, and rings whoever sleeps, the evicted one included.
   if (verdict.evicted != 0) attachment_->ReclaimGroup(group_, kReclaimAll);
   return verdict;
@@ -140,7 +128,8 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
     }
     header->position = slot.position;
     if (wants_time) {  // once: who is overtaken sent when it first tried
-      header->send_time_ns = MonotonicNs();
+      // No system call where the clock source has a vDSO.
+      header->send_time_ns = static_cast<std::uint64_t>(NowNs());
       wants_time = false;
     }
     // release -> buffer.leave: a reaper that finds the word finds the slot to
