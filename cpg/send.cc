@@ -74,7 +74,7 @@ cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
   if (sender->model() == Model::kV1) {
     if (msg == nullptr && msg_len != 0) return CS_ERR_INVALID_PARAM;
     // Any memory will do, but what lies behind a buffer of ours is not the
-    // caller's to send. An empty one has no size to tell it by.
+    // caller's to send.
     const std::uint64_t usable_bytes =
         sender->attachment().UsablePayloadBytes(msg);
     if (usable_bytes != 0 && msg_len > usable_bytes) return CS_ERR_TOO_BIG;
