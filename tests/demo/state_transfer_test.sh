@@ -109,6 +109,7 @@ end_all
 scenario "the sender is killed while it sends"
 start a during 1
 changes a $kManyKeys $kManyKeys
+agree "$kBegins" a # it has them all
 start b during 1
 start z during 1
 await b "$kWhole"
@@ -150,6 +151,7 @@ end_all
 scenario "the joiner is killed while it is sent to"
 start a joiner 1
 changes a $kManyKeys $kManyKeys
+agree "$kBegins" a # it has them all
 start z joiner 1
 await z "$kWhole"
 stop z
@@ -168,6 +170,7 @@ end_all
 scenario "the sender leaves while it sends"
 start a leaver 1
 changes a $kManyKeys $kManyKeys
+agree "$kBegins" a # it has them all
 start b leaver 1
 start z leaver 1
 await b "$kWhole"
