@@ -66,7 +66,7 @@ Result<HandleOptionValues> HandleOptionValues::FromEnvironment() {
   return values;
 }
 
-Outcome HandleOptions::Set(cpg_zcb_option_t option, std::uint64_t value) {
+Outcome HandleOptions::Set(int option, std::uint64_t value) {
   constexpr Failure kNoSuchValue{Status::kInvalidParam, "no such value"};
   // relaxed, all of these: see the class
   switch (option) {
@@ -99,7 +99,7 @@ Outcome HandleOptions::Set(cpg_zcb_option_t option, std::uint64_t value) {
   }
 }
 
-Result<std::uint64_t> HandleOptions::Get(cpg_zcb_option_t option) const {
+Result<std::uint64_t> HandleOptions::Get(int option) const {
   // relaxed, all of these: see the class
   switch (option) {
     case CPG_ZCB_OPTION_WAIT:

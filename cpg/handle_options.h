@@ -41,8 +41,9 @@ class HandleOptions {
         send_time_(values.send_time) {}
 
   // kInvalidParam: no such option here, or no such value.
-  Outcome Set(cpg_zcb_option_t option, std::uint64_t value);
-  Result<std::uint64_t> Get(cpg_zcb_option_t option) const;
+  // `option`: a cpg_zcb_option_t, or any other number.
+  Outcome Set(int option, std::uint64_t value);
+  Result<std::uint64_t> Get(int option) const;
 
   // relaxed, all of these: see above
   cpg_zcb_wait_t wait() const { return wait_.load(std::memory_order_relaxed); }

@@ -67,11 +67,11 @@ cs_error_t cpg_iteration_initialize(
     cpg_handle_t handle, cpg_iteration_type_t iteration_type,
     const struct cpg_name* group,
     cpg_iteration_handle_t* cpg_iteration_handle) {
+  const int type = iteration_type;  // a C program may pass any number
   return Guarded([&] {
     if (group != nullptr && group->length > CPG_MAX_NAME_LENGTH) {
       return CS_ERR_NAME_TOO_LONG;
     }
-    const int type = iteration_type;
     if (cpg_iteration_handle == nullptr || type < CPG_ITERATION_NAME_ONLY ||
         type > CPG_ITERATION_ALL ||
         (type == CPG_ITERATION_ONE_GROUP) != (group != nullptr)) {
