@@ -48,8 +48,8 @@ struct Callbacks {
 // the program itself once it has the descriptor. So whenever the lock is given
 // up and somebody may wait, either the member is announced asleep (others ring)
 // or something is pending and we ring ourselves. While the lock is held the
-// member is awake and nobody rings. All that wait hear one bell, the doorbell or
-// a futex: ChooseBell().
+// member is awake and nobody rings. All that wait hear one bell, the doorbell
+// or a futex: ChooseBell().
 class Handle {
  public:
   Handle(Model model, const Callbacks& callbacks,

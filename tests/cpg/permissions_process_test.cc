@@ -168,7 +168,7 @@ TEST_F(PermissionsTest, AUsersRegionIsHisAloneWhateverTheUmask) {
   const User* const user = IsRoot() ? &kAnn : nullptr;
   const uid_t uid = user != nullptr ? user->uid : geteuid();
   const gid_t gid = user != nullptr ? user->gid : getegid();
-  for (const mode_t mask : {0, 022, 077, 0777}) {
+  for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
     SCOPED_TRACE(mask);
     const std::string directory = base_.path() + "/zcb-" + std::to_string(uid);
     ExpectFilesOf(user, mask, directory, 0700, 0600, gid);
@@ -179,7 +179,7 @@ TEST_F(PermissionsTest, AUsersRegionIsHisAloneWhateverTheUmask) {
 TEST_F(PermissionsTest, ATeamsRegionIsTheTeamsWhateverUmaskAndPrimaryGroup) {
   if (!IsRoot()) GTEST_SKIP() << "needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
-  for (const mode_t mask : {0, 022, 077, 0777}) {
+  for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
     SCOPED_TRACE(mask);
     ExpectFilesOf(&kAnn, mask, TeamDirectory(), 02770, 0660, kTeam);
     std::filesystem::remove_all(TeamDirectory());
@@ -191,7 +191,7 @@ TEST_F(PermissionsTest, WithoutTheSetGroupIdBitEachFileStillGetsItsGroup) {
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   ASSERT_EQ(AnswerTo(kAnn), CS_OK);  // makes the directory
   ASSERT_EQ(chmod(TeamDirectory().c_str(), 0770), 0);
-  for (const mode_t mask : {0, 0777}) {
+  for (const mode_t mask : {0U, 0777U}) {
     SCOPED_TRACE(mask);
     ExpectFilesOf(&kBob, mask, TeamDirectory(), 0770, 0660, kTeam);
   }

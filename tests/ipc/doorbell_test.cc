@@ -39,7 +39,7 @@ class DoorbellTest : public ::testing::Test {
 };
 
 TEST_F(DoorbellTest, ModeIsTheRegionsWhateverTheUmask) {
-  for (const mode_t mask : {0, 022, 077, 0277, 0777}) {
+  for (const mode_t mask : {0U, 022U, 077U, 0277U, 0777U}) {
     const mode_t before = umask(mask);
     const auto bell = Doorbell::Make(region_, mask);
     umask(before);
