@@ -200,7 +200,10 @@ Handle::Waited Handle::WaitForEvent(ipc::Deadline deadline) {
   const auto is_over = [this] { return HasEvent() || closing(); };
   if (options_.wait() == CPG_ZCB_WAIT_SPIN) return Spin(deadline);
   bool in_time = true;
-  if (!SpinUntil(is_over, options_.spin_ns())) {
+  const bool spins = options_.spin_ns() != 0 && spin_budget_.ShouldSpin();
+  const bool is_over_soon = SpinUntil(is_over, spins ? options_.spin_ns() : 0);
+  if (spins) spin_budget_.Note(is_over_soon);
+  if (!is_over_soon) {
     Waiter waiter(this);
     if (PrepareSleep()) in_time = waiter.Wait(deadline);
   }

@@ -20,6 +20,7 @@
 #include "cpg/open_messages.h"
 #include "cpg/quiet_place.h"
 #include "cpg/send_descriptor.h"
+#include "cpg/spin.h"
 #include "ipc/attachment.h"
 #include "ipc/deadline.h"
 #include "ipc/doorbell.h"
@@ -234,6 +235,7 @@ class Handle {
 
   bool descriptor_shared_ = false;
   std::unique_ptr<SendDescriptor> send_descriptor_;  // once it was asked for
+  SpinBudget spin_budget_;
   std::uint32_t waiters_ = 0;
   ipc::Member::Bell waiters_hear_ = ipc::Member::Bell::kDoorbell;
   ipc::Member::Bell asleep_on_ = ipc::Member::Bell::kDoorbell;

@@ -2,8 +2,9 @@
 #ifndef ZCB_CPG_SPIN_H_
 #define ZCB_CPG_SPIN_H_
 
-#include <sched.h>
+#include <sys/sysinfo.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -19,20 +20,40 @@ inline void RelaxCpu() {
 #endif
 }
 
-// With one processor, whoever we wait for cannot run while we spin.
+// With one processor, whoever we wait for cannot run while we spin. (Those that
+// this thread may run on do not count: the other side may have others.)
 inline bool SpinningHelps() {
   static std::atomic<int> processors{0};
   // relaxed: every thread computes the same number
   int count = processors.load(std::memory_order_relaxed);
   if (count == 0) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    // More processors than the set has bits for is an error, and is enough.
-    count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 2;
+    count = get_nprocs();
     processors.store(count, std::memory_order_relaxed);  // as above
   }
   return count > 1;
 }
+
+// Whether looking has paid lately. Where it does not, since events are rare, or
+// since the other side needs this very processor, only every sixteenth wait
+// begins with it, to see whether that has changed. One thread.
+class SpinBudget {
+ public:
+  static constexpr std::uint32_t kPatience = 8;
+  static constexpr std::uint32_t kProbeEvery = 16;
+
+  bool ShouldSpin() {
+    if (misses_ < kPatience) return true;
+    return ++skipped_ % kProbeEvery == 0;
+  }
+  // After a spin: whether it ended the wait.
+  void Note(bool paid) {
+    misses_ = paid ? 0 : std::min(misses_ + 1, kPatience);
+  }
+
+ private:
+  std::uint32_t misses_ = 0;  // in a row
+  std::uint32_t skipped_ = 0;
+};
 
 // Calls `done` until it says true, for about `spin_ns`; its last answer.
 template <typename Done>
