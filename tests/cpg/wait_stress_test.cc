@@ -160,6 +160,11 @@ TEST_P(WaitTest, OthersCanUseTheHandleWhileOneWaits) {
 std::atomic<int> signals_seen{0};
 
 TEST_P(WaitTest, SignalsDoNotEndAWait) {
+#if defined(__SANITIZE_THREAD__)
+  // TSAN keeps a signal for later that comes just before a system call which it
+  // does not know; a thread that sleeps there would never handle it.
+  if (std::get<1>(GetParam()) == CPG_ZCB_PARK_FUTEX) GTEST_SKIP() << "TSAN";
+#endif
   struct sigaction action{};
   action.sa_handler = [](int) { signals_seen.fetch_add(1); };
   struct sigaction before{};
