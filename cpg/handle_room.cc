@@ -16,18 +16,9 @@ namespace {
 // and where there is no membarrier(2) a reader may miss that we wait.
 constexpr std::int64_t kLookAgainNs = 4'000'000;
 
-// Whether that many bytes could be had just now.
-Status TryMemory(ipc::Attachment* attachment, std::uint64_t length_bytes) {
-  const auto payload = attachment->AllocPayload(length_bytes);
-  if (!payload) return payload.status();
-  (void)attachment->FreePayload(*payload);  // ours: cannot fail
-  return Status::kOk;
-}
-
 }  // namespace
 
-// --- the descriptor
-// ------------------------------------------------------------
+// --- the descriptor ----------------------------------------------------------
 
 Result<int> Handle::ShareSendDescriptor() {
   if (send_descriptor_ == nullptr) {
@@ -74,8 +65,7 @@ void Handle::EndRoomWaits() {
   }
 }
 
-// --- threads
-// -------------------------------------------------------------------
+// --- threads -----------------------------------------------------------------
 
 // One thread that waits; an object, since it may be cancelled there.
 class Handle::RoomWaiter {
@@ -123,7 +113,7 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     if (!member->HasRoom()) return CS_ERR_TRY_AGAIN;
     if (length_bytes == 0) return CS_OK;
     kind = RoomKind::kMemory;
-    const Status memory = TryMemory(attachment_.get(), length_bytes);
+    const Status memory = attachment_->TryPayload(length_bytes).status();
     return memory == Status::kNoMemory ? CS_ERR_TRY_AGAIN : ToCsError(memory);
   };
   for (;;) {

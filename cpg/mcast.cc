@@ -10,13 +10,14 @@
 namespace zcb::cpg {
 namespace {
 
-// Sends, and while there is no room waits and sends again. `alloc_bytes` is
-// what the send allocates.
-template <typename Send>
-cs_error_t SendTimed(const Sender& sender, std::uint64_t alloc_bytes,
+// Sends, and while there is no room waits and sends again. `count_bytes()`, for
+// a send that was refused, is what it allocates.
+template <typename CountBytes, typename Send>
+cs_error_t SendTimed(const Sender& sender, CountBytes&& count_bytes,
                      int timeout_ms, Send&& send) {
   cs_error_t error = send();
   if (error != CS_ERR_TRY_AGAIN) return error;
+  const std::uint64_t alloc_bytes = count_bytes();
   const ipc::Deadline deadline = ipc::Deadline::InMs(timeout_ms);
   do {
     error = sender->WaitForRoom(alloc_bytes, deadline);
@@ -30,12 +31,9 @@ cs_error_t SendTimed(const Sender& sender, std::uint64_t alloc_bytes,
 bool LacksMemory(const Sender& sender) {
   const std::uint64_t wanted_bytes = sender->memory_wanted();
   if (wanted_bytes == 0) return false;
-  ipc::Attachment& attachment = sender->attachment();
-  const auto payload = attachment.AllocPayload(wanted_bytes);
-  if (!payload) return payload.status() == Status::kNoMemory;
-  (void)attachment.FreePayload(*payload);  // ours: cannot fail
-  sender->set_memory_wanted(0);
-  return false;
+  const Outcome had = sender->attachment().TryPayload(wanted_bytes);
+  if (had) sender->set_memory_wanted(0);
+  return had.status() == Status::kNoMemory;
 }
 
 }  // namespace
@@ -80,13 +78,15 @@ cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t,
   return Guarded([&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
-    std::uint64_t length_bytes = 0;
-    if ((iovec == nullptr && iov_len != 0) ||
-        !TotalBytes(iovec, iov_len, &length_bytes)) {
-      return CS_ERR_INVALID_PARAM;
-    }
-    return SendTimed(sender, length_bytes, timeout_ms,
-                     [&] { return SendCopy(sender, iovec, iov_len); });
+    if (iovec == nullptr && iov_len != 0) return CS_ERR_INVALID_PARAM;
+    return SendTimed(
+        sender,
+        [&] {
+          std::uint64_t length_bytes = 0;  // did not overflow in the send
+          (void)TotalBytes(iovec, iov_len, &length_bytes);
+          return length_bytes;
+        },
+        timeout_ms, [&] { return SendCopy(sender, iovec, iov_len); });
   });
 }
 
@@ -95,9 +95,9 @@ cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t, void* msg,
   return Guarded([&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
-    return SendTimed(sender, sender->model() == Model::kV1 ? msg_len : 0,
-                     timeout_ms,
-                     [&] { return SendBuffer(sender, msg, msg_len); });
+    return SendTimed(
+        sender, [&] { return sender->model() == Model::kV1 ? msg_len : 0; },
+        timeout_ms, [&] { return SendBuffer(sender, msg, msg_len); });
   });
 }
 

@@ -174,10 +174,7 @@ Result<std::unique_ptr<Doorbell>> Attachment::MakeDoorbell() {
 // What has left can be joined again at once, by another member: everybody finds
 // the old one's leave before the new one's join.
 bool Attachment::IsMemberOf(const GroupView& group) const {
-  // acquire <- ring.tail: what lies below is published
-  const std::uint64_t tail =
-      group.header().tail.load(std::memory_order_acquire);
-  if (tail > 0) ApplyUpTo(group, tail - 1);
+  ApplyPublished(group);
   const std::uint32_t high = group.EntryHigh();
   for (std::uint32_t i = 0; i < high; ++i) {
     const EntryState& entry = group.entry(i);
@@ -244,29 +241,24 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
 // by us as by any reader.
 template <typename Read>
 Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
-  constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
   const auto group = directory_->Find(name);
   if (!group) return group.failure();
   if (!*group) return {};
-  // acquire <- ring.tail: what lies below is published
-  const std::uint64_t tail =
-      (*group)->header().tail.load(std::memory_order_acquire);
-  if (tail > 0) ApplyUpTo(**group, tail - 1);
-  read(**group, kNow);
+  ApplyPublished(**group);
+  read(**group);
   return {};
 }
 
 Result<std::vector<MemberAddress>> Attachment::MembersOf(
     const GroupName& name) {
   std::vector<MemberAddress> members;
-  const Outcome done = ReadMembersOf(
-      name, [&members](const GroupView& group, std::uint64_t now) {
-        View view(group.entry_count());
-        ReadViewAt(group, now, &view);
-        for (const View::Item& item : view.items()) {
-          members.push_back(item.address);
-        }
-      });
+  const Outcome done = ReadMembersOf(name, [&members](const GroupView& group) {
+    View view(group.entry_count());
+    ReadViewAt(group, kNow, &view);
+    for (const View::Item& item : view.items()) {
+      members.push_back(item.address);
+    }
+  });
   if (!done) return done.failure();
   return members;
 }
@@ -274,10 +266,9 @@ Result<std::vector<MemberAddress>> Attachment::MembersOf(
 Result<std::size_t> Attachment::FirstMembersOf(
     const GroupName& name, std::span<MemberAddress> members) {
   std::size_t count = 0;
-  const Outcome done =
-      ReadMembersOf(name, [&](const GroupView& group, std::uint64_t now) {
-        count = ReadFirstMembersAt(group, now, members);
-      });
+  const Outcome done = ReadMembersOf(name, [&](const GroupView& group) {
+    count = ReadFirstMembersAt(group, kNow, members);
+  });
   if (!done) return done.failure();
   return count;
 }

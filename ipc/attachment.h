@@ -82,6 +82,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // Allocator::AllocAligned().
   Result<std::byte*> AllocAlignedPayload(std::uint64_t payload_bytes,
                                          std::uint64_t alignment_bytes);
+  // Whether AllocPayload() would succeed just now; its error.
+  Outcome TryPayload(std::uint64_t payload_bytes);
   // kInvalidParam: not the payload of a live buffer of this process.
   Outcome FreePayload(const void* payload);
   // The buffer of a payload pointer, if one of ours is live there.

@@ -71,6 +71,12 @@ Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
   return LivePayload{*aligned, true};
 }
 
+Outcome Attachment::TryPayload(std::uint64_t payload_bytes) {
+  const auto payload = AllocPayload(payload_bytes);
+  if (!payload) return payload.failure();
+  return FreePayload(*payload);
+}
+
 Outcome Attachment::FreePayload(const void* payload) {
   const auto live = FindLivePayload(payload);
   if (!live) return live.failure();

@@ -49,16 +49,7 @@ void ForEachMemberAt(const GroupView& group, std::uint64_t position,
     const EntryState& entry = group.entry(i);
     // acquire <- member.free: a generation newer than the words' means gone
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    const OrderWord join = Load(entry.join);
-    const OrderWord leave = Load(entry.leave);
-    // All three of one generation, or the entry was given away while we
-    // looked, which only an entry whose leave was reclaimed is.
-    if (join.generation() != word.generation() ||
-        leave.generation() != word.generation() || !join.is_set() ||
-        join.position() > position ||
-        (leave.is_set() && leave.position() <= position)) {
-      continue;
-    }
+    if (!IsMemberAt(entry, word, position)) continue;
     // relaxed: carried by the JOIN that we applied or saw applied
     visit(View::Item{{entry.node_id.load(std::memory_order_relaxed),
                       entry.pid.load(std::memory_order_relaxed)},
@@ -174,6 +165,26 @@ void ApplyUpTo(const GroupView& group, std::uint64_t position) {
       ApplyRecord(group, slot, p);
     }
   }
+}
+
+std::uint64_t ApplyPublished(const GroupView& group) {
+  // acquire <- ring.tail: what lies below is published
+  const std::uint64_t tail =
+      group.header().tail.load(std::memory_order_acquire);
+  if (tail > 0) ApplyUpTo(group, tail - 1);
+  return tail;
+}
+
+bool IsMemberAt(const EntryState& entry, EntryWord word,
+                std::uint64_t position) {
+  const OrderWord join = Load(entry.join);
+  const OrderWord leave = Load(entry.leave);
+  // All three of one generation, or the entry was given away while we looked,
+  // which only an entry whose leave was reclaimed is.
+  return join.generation() == word.generation() &&
+         leave.generation() == word.generation() && join.is_set() &&
+         join.position() <= position &&
+         (!leave.is_set() || leave.position() > position);
 }
 
 void ReadViewAt(const GroupView& group, std::uint64_t position, View* view) {

@@ -6,34 +6,20 @@
 #include "ipc/member_table.h"
 
 namespace zcb::ipc {
-namespace {
-
-OrderWord Load(const std::atomic<std::uint64_t>& word) {
-  // acquire <- member.apply: what the applier saw, we see
-  return OrderWord(word.load(std::memory_order_acquire));
-}
-
-}  // namespace
 
 GroupStats ReadGroupStats(const GroupView& group, const alloc::Region& region) {
   GroupStats stats;
   stats.ring_messages = group.message_room();
   // relaxed: a count for people
   stats.evictions = group.header().evictions.load(std::memory_order_relaxed);
-  // acquire <- ring.tail: what lies below is published
-  stats.ordered = group.header().tail.load(std::memory_order_acquire);
-  if (stats.ordered > 0) ApplyUpTo(group, stats.ordered - 1);
+  stats.ordered = ApplyPublished(group);
   std::uint64_t limit = stats.ordered;
   const std::uint32_t high = group.EntryHigh();
   for (std::uint32_t i = 0; i < high; ++i) {
     const EntryState& entry = group.entry(i);
     // acquire <- member.free: a generation newer than the words' means gone
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    const OrderWord join = Load(entry.join);
-    const OrderWord leave = Load(entry.leave);
-    const bool is_member = join.generation() == word.generation() &&
-                           leave.generation() == word.generation() &&
-                           join.is_set() && !leave.is_set();
+    const bool is_member = IsMemberAt(entry, word, kNow);
     if (is_member) ++stats.members;
     if (!word.gates() || !IsLeaseAlive(region, word.lease())) continue;
     // acquire <- ring.consume: where it stands
