@@ -76,6 +76,7 @@ CallbackFrame* Handle::FrameAt(std::size_t level) {
 }
 
 Result<ipc::Event> Handle::Begin() {
+  said_nothing_ = false;
   if (stalled_ && current_->WasEvicted()) {
     return {Status::kLibrary, "evicted"};
   }
@@ -85,7 +86,9 @@ Result<ipc::Event> Handle::Begin() {
     return event;
   }
   if (current_ == nullptr) return ipc::Event{};
-  return current_->Next();
+  auto event = current_->Next();
+  said_nothing_ = event && event->kind == ipc::Event::Kind::kNothing;
+  return event;
 }
 
 Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {

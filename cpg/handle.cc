@@ -99,7 +99,15 @@ void Handle::BeforeUnlock() {
     SayIfQuiet();
     return;
   }
-  if (!PrepareSleep()) Ring();
+  if (PrepareSleep()) return;
+  // Who was told "nothing" and watches for edges has had the one of the byte
+  // that lies in the bell: what has come since needs another.
+  if (said_nothing_ && rang_self_) {
+    bell_->Drain();
+    rang_self_ = false;
+  }
+  said_nothing_ = false;
+  Ring();
 }
 
 // A place once said needs no taking back when something comes: then its slot

@@ -242,6 +242,7 @@ class Handle {
   bool asleep_ = false;     // announced
   bool rung_ = false;       // there may be a byte in the bell
   bool rang_self_ = false;  // there is: we wrote it, and drained none since
+  bool said_nothing_ = false;  // to the program, by the last look for an event
 
   std::optional<ipc::Event> stalled_;  // begun, but no memory to deliver it
   bool totem_pending_ = false;

@@ -210,7 +210,7 @@ TEST(DescriptorTest, EventsThatAreSwallowedMakeItReadableToo) {
 }
 
 TEST(DescriptorTest, EdgeTriggeredWatcherThatDispatchesAllMissesNothing) {
-  constexpr std::size_t kMessages = 3000;
+  constexpr std::size_t kMessages = 30'000;
   Client client;
   int fd = -1;
   ASSERT_EQ(cpg_fd_get(client.handle, &fd), CS_OK);
