@@ -138,9 +138,9 @@ cmd_check() {
     steps+=("$1")
     shift
   done
-  # What is left are options, which one step has.
-  if (($#)) && [[ "${steps[*]}" != order ]]; then
-    note "options belong to: check order"
+  # What is left are options, which soaks have.
+  if (($#)) && { ((${#steps[@]} != 1)) || ! is_soak "${steps[0]}"; }; then
+    note "options belong to one of: ${kSoaks[*]}"
     exit 2
   fi
   [[ "${steps[*]:-all}" != all ]] || steps=("${kSteps[@]}")

@@ -1,0 +1,46 @@
+# shellcheck shell=bash
+# Sourced by tools/dev: the steps of "check" that find more the longer they run.
+# Each takes --minutes N and hands its other options on to its program.
+
+readonly kSoaks=(order)
+
+# Minutes of each in a plain "check".
+readonly kOrderMinutes=2
+# One run of a soak takes seconds; when this is over, it hangs.
+readonly kHangMinutes=10
+
+# Where steps and storm keep what they have done, so that the next run goes on
+# from there; tools/dev says so in its help.
+check_state() {
+  local directory="${ZCB_CHECK_STATE:-$ROOT/check-state}"
+  mkdir -p "$directory"
+  echo "$directory"
+}
+
+is_soak() {
+  local soak
+  for soak in "${kSoaks[@]}"; do [[ "$soak" != "$1" ]] || return 0; done
+  return 1
+}
+
+# run_soak TARGET MINUTES [OPTION ...]: builds TARGET and runs it with
+# --minutes (an option's, if there is one) and the options.
+run_soak() {
+  local target="$1" minutes="$2" previous='' word code=0
+  shift 2
+  for word in "$@"; do
+    [[ "$previous" != --minutes ]] || minutes="$word"
+    previous="$word"
+  done
+  run_bazel build --config=opt "$target" || return 1
+  local program="${target#//}"
+  # The signal goes to the group that timeout(1) makes: to the run's processes.
+  timeout "$((10#0${minutes%%.*} + kHangMinutes))m" \
+    "$(run_bazel info --config=opt bazel-bin)/${program/://}" \
+    --minutes "$minutes" "$@" || code=$?
+  ((code != 124)) || note "the last run hangs"
+  return "$code"
+}
+
+# A dot is a run. One that hangs has the seed of its line plus the dots behind.
+check_order() { run_soak //tests/order:soak "$kOrderMinutes" "$@"; }
