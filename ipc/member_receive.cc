@@ -61,9 +61,10 @@ Result<Event> Member::Next() {
   }
   ++depth_;
   ++position_;
-  // relaxed: a hint for our senders; only ever raised here
+  // For our senders. relaxed: a look that spares the line a store
   if (hints_.filled_below.load(std::memory_order_relaxed) < position_) {
-    hints_.filled_below.store(position_, std::memory_order_relaxed);
+    // release -> ring.hints: the slots below are filled
+    hints_.filled_below.store(position_, std::memory_order_release);
   }
   return event;
 }

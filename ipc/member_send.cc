@@ -141,8 +141,8 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                    SlotWord::Message(
                        SlotWord::LapOf(slot.position, group_.slot_shift()),
                        message.named()))) {
-      // relaxed: a hint
-      hints_.filled_below.store(slot.position + 1, std::memory_order_relaxed);
+      // release -> ring.hints: the slots below are filled
+      hints_.filled_below.store(slot.position + 1, std::memory_order_release);
       counters_.sent_messages.LossyAdd(1);
       counters_.sent_bytes.LossyAdd(length_bytes);
       if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);

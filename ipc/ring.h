@@ -58,7 +58,9 @@ inline void HelpTail(const GroupView& group, std::uint64_t position) {
 // of tail and reclaimed, which others write, on the way to its slot. Both are
 // lower bounds: positions below `filled_below` were seen filled, positions
 // below `reclaimed` were seen reclaimed. Any thread of one process; one that
-// goes back by a lost race is still right.
+// goes back by a lost race is still right. Who goes by what another thread saw
+// must have seen it, too (ring.hints): it publishes on the strength of that,
+// and readers of what it publishes rely on what lies below.
 struct RingHints {
   std::atomic<std::uint64_t> filled_below{0};
   std::atomic<std::uint64_t> reclaimed{0};
@@ -75,13 +77,16 @@ inline std::uint32_t LapBefore(const GroupView& group, std::uint64_t position) {
 // filled, is the tail's, whatever the tail says. False: ask FindPlace.
 inline bool GuessPlace(const GroupView& group, std::uint64_t room,
                        const RingHints& hints, RingPlace* place) {
-  // relaxed, both: private lower bounds
+  // acquire <- ring.hints: the slots below are filled for us, too; we shall
+  // move the tail past them
   const std::uint64_t position =
-      hints.filled_below.load(std::memory_order_relaxed);
+      hints.filled_below.load(std::memory_order_acquire);
+  // acquire <- ring.hints: what lies below is done with for us, too; the slot
+  // may be filled anew
   const std::uint64_t reclaimed =
-      hints.reclaimed.load(std::memory_order_relaxed);
+      hints.reclaimed.load(std::memory_order_acquire);
   if (position < reclaimed || position - reclaimed >= room) return false;
-  // acquire <- ring.publish: if filled, whole before we pass it
+  // acquire <- ring.publish: stronger than it must be, as in FindPlace()
   const SlotWord slot(group.slot(position).load(std::memory_order_acquire));
   if (slot.lap() != LapBefore(group, position)) return false;
   *place = {position, slot};
@@ -104,11 +109,13 @@ inline RingAnswer FindPlace(const GroupView& group, std::uint64_t room,
     const std::uint64_t used = tail - reclaimed;
     if (used > group.slot_count()) return RingAnswer::kDamaged;
     if (hints != nullptr) {
-      // relaxed: private
-      hints->reclaimed.store(reclaimed, std::memory_order_relaxed);
+      // release -> ring.hints: what we acquired, for our other threads
+      hints->reclaimed.store(reclaimed, std::memory_order_release);
     }
     if (used >= room) return RingAnswer::kFull;
-    // acquire <- ring.publish: a filled slot is whole before we pass it
+    // acquire <- ring.publish: a filled slot is whole before we pass it.
+    // (Relaxed would do: who scans acquires each slot, and finds none older
+    // than we did. It costs nothing where it matters.)
     const SlotWord slot(group.slot(tail).load(std::memory_order_acquire));
     if (slot.lap() == SlotWord::LapOf(tail, group.slot_shift())) {
       HelpTail(group, tail);

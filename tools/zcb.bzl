@@ -219,7 +219,7 @@ def zcb_model_test(name, srcs, deps = [], tags = [], copts = [], **kwargs):
         # an attack, and owns operator new, as the sanitizers want to.
         copts = ["-U_FORTIFY_SOURCE"] + copts,
         tags = ["model", "noasan", "notsan"] + tags,
-        deps = deps + ["//tests/support:relacy_model"],
+        deps = deps + ["//tests/model"],
         **kwargs
     )
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 // Last: it makes keywords into macros.
-#include "tests/support/relacy_model.h"
+#include "tests/model/model.h"
 
 namespace {
 
