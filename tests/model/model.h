@@ -70,6 +70,9 @@ void ExpectHolds() {
   EXPECT_EQ(FailsAt<Model>(), 0U);
 }
 
+// How much longer than the whole model a weakened one is run, if need be.
+constexpr rl::iteration_t kPatience = 40;
+
 class Part;
 using Parts = std::vector<Part*>;
 
@@ -195,7 +198,8 @@ template <typename Model>
 void ExpectEachIsNeeded(Parts& parts) {
   for (Part* part : parts) {
     for (unsigned attempt = 0; part->Weaken(attempt); ++attempt) {
-      const rl::iteration_t failed_at = FailsAt<Model>();
+      const rl::iteration_t failed_at = FailsAt<Model>(
+          part->MayBeWeak() ? Iterations() : kPatience * Iterations());
       std::printf("%-28s %-9s %-40s ", part->tag(), part->now(),
                   part->where());
       if (failed_at == 0) {
