@@ -122,6 +122,7 @@ bool Attachment::ReapLaggards(const GroupView& group) {
 
 std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
                                        std::uint64_t most) {
+  if (SomebodyWaitsForRoom(group)) MeetOthers(group);
   const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
   if (SomebodyWaitsForRoom(group)) RingForRoom(group, moved != 0);

@@ -44,6 +44,16 @@ inline bool SomebodyWaitsForRoom(const GroupView& group) {
       .maybe();
 }
 
+// Before room is looked for while somebody waits. Two may make it together, each
+// by moving its cursor, or by ending: of these the later one finds what the
+// earlier one did. The waiter's HeavyBarrier() orders him and each of them, not
+// one of them and the other.
+inline void MeetOthers(const GroupView& group) {
+  // acq_rel <-> room.wait: what we did before, what they did after. Changes
+  // nothing.
+  group.header().room.fetch_add(0, std::memory_order_acq_rel);
+}
+
 // Thread-safe. Holds the descriptors of the bells rung lately, so that a ring
 // is one write(2). The mutex is private to the process.
 class BellRinger {
