@@ -17,12 +17,14 @@ bool ExtentWords::ReserveAt(LeaseId lease, std::uint32_t first,
     // relaxed: the compare-and-swap checks it
     std::uint64_t seen =
         shared_.unit(first + i).load(std::memory_order_relaxed);
-    // acquire <- unit.release: the last owner has finished with it. relaxed on
-    // failure: somebody else's now.
+    // acquire <- unit.release: the last owner has finished with it.
+    // release -> unit.claim: our lease was Alive before; a reaper of the slot's
+    // last owner that finds our word finds that, too, and leaves it alone.
+    // relaxed on failure: somebody else's now.
     if (UnitWord(seen).kind() != Kind::kFree ||
         !shared_.unit(first + i).compare_exchange_strong(
             seen, UnitWord(seen).Reserve(lease, units).raw(),
-            std::memory_order_acquire, std::memory_order_relaxed)) {
+            std::memory_order_acq_rel, std::memory_order_relaxed)) {
       Unreserve(lease, first, i);
       return false;
     }
