@@ -2,13 +2,14 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <mutex>
+
+#include "allocator/region_fifo.h"
 
 namespace zcb::alloc {
 namespace {
@@ -39,28 +40,19 @@ int* FindEntry(int value) {
   return nullptr;
 }
 
-// A write end of the FIFO `draft`, just made by us, numbered above `floor_fd`.
-Result<UniqueFd> OpenWriteEnd(const RegionDirectory& directory,
+// A write end of the FIFO `draft`, which is made, numbered above `floor_fd`.
+Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
                               const std::string& draft, int floor_fd) {
-  // Both ends first: a write end alone cannot be opened without a reader.
-  const auto open_both = [&] {
-    return UniqueFd(::openat(directory.fd(), draft.c_str(),
-                             O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  };
-  UniqueFd both = open_both();
-  // The umask may have taken our own permission to open it.
-  if (!both.is_open() && errno == EACCES &&
-      ::fchmodat(directory.fd(), draft.c_str(), 0600, 0) == 0) {
-    both = open_both();
-  }
   const FileRules& rules = directory.rules();
-  if (!both.is_open() || !Dress(both.get(), rules, rules.file_mode())) {
-    return FailureOf(errno, "a life FIFO cannot be opened");
+  // Both ends first: a write end alone cannot be opened without a reader.
+  const UniqueFd both = MakeFifo(directory.fd(), draft.c_str(), rules);
+  if (!both.is_open()) {
+    return FailureOf(errno, "a life FIFO cannot be made");
   }
-  UniqueFd write_end(::openat(directory.fd(), draft.c_str(),
-                              O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  if (!write_end.is_open()) {
-    return FailureOf(errno, "a life FIFO cannot be opened");
+  UniqueFd write_end = OpenFifo(directory.fd(), draft.c_str(), rules, O_WRONLY);
+  if (!write_end.is_open() ||
+      IdOfDescriptor(write_end.get()) != IdOfDescriptor(both.get())) {
+    return {Status::kAccess, "a life FIFO was replaced by something else"};
   }
   if (write_end.get() < floor_fd) {
     UniqueFd higher(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, floor_fd + 1));
@@ -104,14 +96,11 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
   // Whole before it has its final name. The slot is ours, so nobody else makes
   // the same.
   ::unlinkat(directory.fd(), draft.c_str(), 0);
-  if (::mkfifoat(directory.fd(), draft.c_str(), 0600) != 0) {
-    if (errno == ENOENT) {
+  Result<UniqueFd> write_end = MakeWriteEnd(directory, draft, lock_fd);
+  if (!write_end) {
+    if (write_end.status() == Status::kNotExist) {
       return {Status::kLibrary, "the region's directory was removed"};
     }
-    return FailureOf(errno, "a life FIFO cannot be made");
-  }
-  Result<UniqueFd> write_end = OpenWriteEnd(directory, draft, lock_fd);
-  if (!write_end) {
     ::unlinkat(directory.fd(), draft.c_str(), 0);
     return write_end.failure();
   }
@@ -137,16 +126,13 @@ void LifeFifo::Withdraw(const RegionDirectory& directory, std::uint16_t slot) {
 
 Result<UniqueFd> LifeFifo::OpenReadEnd(const RegionDirectory& directory,
                                        std::uint16_t slot) {
-  UniqueFd fd(::openat(directory.fd(), Name(directory, slot).c_str(),
-                       O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  struct stat facts = {};
-  if (!fd.is_open() || ::fstat(fd.get(), &facts) != 0) {
-    return FailureOf(errno, "a life FIFO cannot be opened");
-  }
-  if (!S_ISFIFO(facts.st_mode) || !directory.rules().Trusts(facts)) {
+  UniqueFd fd = OpenFifo(directory.fd(), Name(directory, slot).c_str(),
+                         directory.rules(), O_RDONLY);
+  if (fd.is_open()) return fd;
+  if (errno == EINVAL || errno == EACCES) {
     return {Status::kAccess, "a life FIFO is not one, or is somebody else's"};
   }
-  return fd;
+  return FailureOf(errno, "a life FIFO cannot be opened");
 }
 
 }  // namespace zcb::alloc

@@ -6,6 +6,7 @@
 #include "allocator/errno_saver.h"
 #include "allocator/page_ladder.h"
 #include "allocator/region_core.h"
+#include "allocator/region_fifo.h"
 #include "allocator/region_lifecycle.h"
 #include "allocator/region_opener.h"
 #include "allocator/region_registry.h"
@@ -72,11 +73,11 @@ unsigned Region::file_mode() const {
   return core_->directory.rules().file_mode();
 }
 
-bool Region::DressFile(int fd) const {
-  const FileRules& rules = core_->directory.rules();
-  struct stat facts = {};
-  return ::fstat(fd, &facts) == 0 &&
-         (rules.Fits(facts) || Dress(fd, rules, rules.file_mode()));
+UniqueFd Region::MakeFifo(const char* name) const {
+  return alloc::MakeFifo(directory_fd(), name, core_->directory.rules());
+}
+UniqueFd Region::OpenFifo(const char* name, int flags) const {
+  return alloc::OpenFifo(directory_fd(), name, core_->directory.rules(), flags);
 }
 
 // --- memory ----------------------------------------------------------------

@@ -84,9 +84,9 @@ class Region {
   int meta_fd() const;
   // Mode of the region's files and of those beside it (FIFOs): 0600 or 0660.
   unsigned file_mode() const;
-  // Gives a file that was just made beside the region that mode, and the
-  // region's group. False: errno says why.
-  bool DressFile(int fd) const;
+  // FIFOs beside the region's files: see region_fifo.h.
+  UniqueFd MakeFifo(const char* name) const;
+  UniqueFd OpenFifo(const char* name, int flags) const;
 
   // --- memory -------------------------------------------------------------
   std::byte* data() const { return data_; }

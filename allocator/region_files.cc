@@ -67,17 +67,22 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
     }
     return FailureOf(errno, "the region's directory cannot be made");
   }
-  // umask may have taken our own permission to open it.
-  bool is_done = ::fchmodat(base_fd, draft.c_str(), 0700, 0) == 0;
-  UniqueFd made;  // closed after errno was read
-  if (is_done) {
-    made = OpenDirectoryAt(base_fd, draft);
-    is_done = made.is_open() &&
-              Dress(made.get(), rules, rules.directory_mode()) &&
-              (::renameat2(base_fd, draft.c_str(), base_fd, name.c_str(),
-                           RENAME_NOREPLACE) == 0 ||
-               errno == EEXIST);
+  UniqueFd made = OpenDirectoryAt(base_fd, draft);  // closed after errno
+  // The umask may have taken our own permission to open it. Not by its name:
+  // in a base that is not sticky that may lead elsewhere by now.
+  if (!made.is_open() && errno == EACCES) {
+    const UniqueFd path_fd(::openat(
+        base_fd, draft.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (path_fd.is_open() &&
+        ::chmod(DescriptorPath(path_fd.get()).c_str(), 0700) == 0) {
+      made = OpenDirectoryAt(base_fd, draft);
+    }
   }
+  const bool is_done = made.is_open() &&
+                       Dress(made.get(), rules, rules.directory_mode()) &&
+                       (::renameat2(base_fd, draft.c_str(), base_fd,
+                                    name.c_str(), RENAME_NOREPLACE) == 0 ||
+                        errno == EEXIST);
   const int error = is_done ? 0 : errno;
   ::unlinkat(base_fd, draft.c_str(), AT_REMOVEDIR);  // fails if it was moved
   if (error != 0) {
@@ -273,6 +278,11 @@ Result<SeenFile> LookAt(int directory_fd, const std::string& name,
   }
   if (!S_ISREG(facts.st_mode)) {
     return {Status::kAccess, "a region file is not a plain file"};
+  }
+  // Where the kernel lets anybody link what he cannot write to
+  // (fs.protected_hardlinks=0), it may be some other file of a trusted owner.
+  if (facts.st_nlink > 1) {
+    return {Status::kAccess, "a region file has a second name"};
   }
   if (!rules.Trusts(facts)) {
     return {Status::kAccess,

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include <cstdio>
 
 #include "allocator/cancel_shield.h"
+#include "allocator/unique_fd.h"
 
 namespace zcb::ipc {
 namespace {
@@ -26,26 +26,14 @@ Path PathOf(const alloc::Region& region, const BellName& name) {
   return path;
 }
 
-int OpenFifo(const alloc::Region& region, const char* path) {
-  // Read and write: opening never blocks or fails for want of a peer, and
-  // writing never raises SIGPIPE, since we are a reader ourselves.
-  const int fd = openat(region.directory_fd(), path,
-                        O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return -1;
-  struct stat facts{};
-  if (fstat(fd, &facts) != 0 || !S_ISFIFO(facts.st_mode)) {
-    close(fd);
-    errno = EINVAL;
-    return -1;
-  }
-  return fd;
-}
-
 // A leftover of a region long gone may have the name.
-bool MakeFifo(const alloc::Region& region, const char* path, mode_t mode) {
-  if (mkfifoat(region.directory_fd(), path, mode) == 0) return true;
-  return errno == EEXIST && unlinkat(region.directory_fd(), path, 0) == 0 &&
-         mkfifoat(region.directory_fd(), path, mode) == 0;
+int MakeFifo(const alloc::Region& region, const char* path) {
+  alloc::UniqueFd made = region.MakeFifo(path);
+  if (!made.is_open() && errno == EEXIST &&
+      unlinkat(region.directory_fd(), path, 0) == 0) {
+    made = region.MakeFifo(path);
+  }
+  return made.Release();
 }
 
 }  // namespace
@@ -56,26 +44,12 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
   const alloc::LeaseId lease = region->lease();
   bell->name_ = {lease.slot, lease.generation, number};
   const Path path = PathOf(*region, bell->name_);
-  const auto wanted = static_cast<mode_t>(region->file_mode());
-  if (!MakeFifo(*region, path.data(), wanted)) {
-    return {errno == ENOSPC ? Status::kNoMemory : Status::kNoResources,
-            "cannot make a doorbell (FIFO)"};
-  }
+  bell->descriptor_ = MakeFifo(*region, path.data());
+  const int error = errno;
   bell->region_ = std::move(region);  // from here on the file goes with it
-  bell->descriptor_ = OpenFifo(*bell->region_, path.data());
-  // The umask may have taken our own permission to open it.
-  if (bell->descriptor_ < 0 && errno == EACCES &&
-      fchmodat(bell->region_->directory_fd(), path.data(), wanted, 0) == 0) {
-    bell->descriptor_ = OpenFifo(*bell->region_, path.data());
-  }
   if (bell->descriptor_ < 0) {
-    return {Status::kNoResources, "cannot open a doorbell (FIFO)"};
-  }
-  // Whoever may attach must be able to ring it. The umask may have cut the
-  // mode; and a directory that has lost its set-group-ID bit passes no group
-  // on.
-  if (!bell->region_->DressFile(bell->descriptor_)) {
-    return {Status::kNoResources, "cannot set a doorbell's group and mode"};
+    return {error == ENOSPC ? Status::kNoMemory : Status::kNoResources,
+            "cannot make a doorbell (FIFO)"};
   }
   return bell;
 }
@@ -116,7 +90,9 @@ bool Doorbell::Wait(Deadline deadline) const {
 }
 
 int OpenRemoteBell(const alloc::Region& region, const BellName& name) {
-  return OpenFifo(region, PathOf(region, name).data());
+  // Read and write: opening never blocks or fails for want of a peer, and
+  // writing never raises SIGPIPE, since we are a reader ourselves.
+  return region.OpenFifo(PathOf(region, name).data(), O_RDWR).Release();
 }
 
 void RingDescriptor(int descriptor) {

@@ -142,8 +142,7 @@ TEST_F(RegionRefusalTest, LockFileOfAnAttachedRegionIsNotOpenedAgain) {
   other.name = "other";
   const Result<std::shared_ptr<Region>> attached = Region::Open(other);
   ASSERT_TRUE(attached.ok());
-  std::filesystem::remove(Path("r.lock"));
-  std::filesystem::create_hard_link(Path("other.lock"), Path("r.lock"));
+  std::filesystem::rename(Path("other.lock"), Path("r.lock"));
   struct stat facts = {};
   ASSERT_EQ(::stat(Path("r.lock").c_str(), &facts), 0);
   Patch([&](RegionHeader* header) { header->lock_inode = facts.st_ino; });
@@ -151,7 +150,7 @@ TEST_F(RegionRefusalTest, LockFileOfAnAttachedRegionIsNotOpenedAgain) {
   // The same when the meta file is gone.
   std::filesystem::remove(Path("r.meta"));
   ExpectRefusal(Status::kLibrary);
-  EXPECT_TRUE(testing::IsLockedAsSeenFromOutside(Path("other.lock"), 0));
+  EXPECT_TRUE(testing::IsLockedAsSeenFromOutside(Path("r.lock"), 0));
 }
 
 TEST_F(RegionRefusalTest, WorldWritableFileIsRefused) {
@@ -188,6 +187,15 @@ TEST_F(RegionRefusalTest, SymbolicLinkIsNotFollowed) {
     std::filesystem::remove(Path(name));
     std::filesystem::rename(Path("target"), Path(name));
   }
+}
+
+TEST_F(RegionRefusalTest, FileWithASecondNameIsRefused) {
+  for (const std::string name : {"r.meta", "r.data", "r.lock"}) {
+    std::filesystem::create_hard_link(Path(name), directory_.path() + "/x");
+    ExpectRefusal(Status::kAccess);
+    std::filesystem::remove(directory_.path() + "/x");
+  }
+  EXPECT_TRUE(Region::Open(options_).ok());
 }
 
 TEST_F(RegionRefusalTest, LinkedDirectoryIsNotFollowed) {
