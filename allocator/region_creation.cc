@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 #include <utility>
 
@@ -68,7 +69,11 @@ std::uint32_t UnitBytes(const RegionOptions& options,
 Result<bool> LinkOver(int fd, int directory_fd, const std::string& name) {
   Result<bool> linked = LinkNameless(fd, directory_fd, name);
   if (!linked || *linked) return linked;
-  ::unlinkat(directory_fd, name.c_str(), 0);
+  if (::unlinkat(directory_fd, name.c_str(), 0) != 0 && errno != ENOENT) {
+    // Somebody else's in a sticky directory, or a directory: not again and
+    // again.
+    return {Status::kAccess, "a region file's name is taken, and not by ours"};
+  }
   return LinkNameless(fd, directory_fd, name);
 }
 

@@ -222,6 +222,13 @@ TEST_F(RegionLifecycleTest, DataFileWithoutALockFileIsReplaced) {
   EXPECT_EQ(directory_.RegionFiles(), Names{});
 }
 
+TEST_F(RegionLifecycleTest, DataFilesNameThatCannotBeTakenAwayIsRefusedAtOnce) {
+  std::filesystem::create_directories(Path("r.data"));
+  ASSERT_EQ(::chmod(directory_.RegionPath().c_str(), 0700), 0);
+  EXPECT_EQ(Region::Open(options_).status(), Status::kAccess);
+  EXPECT_EQ(directory_.RegionFiles(), std::vector<std::string>{"r.data"});
+}
+
 TEST_F(RegionLifecycleTest, RegionInUseWhoseMetaFileIsGoneIsNotReplaced) {
   Child member = Member();
   std::filesystem::remove(Path("r.meta"));
