@@ -108,6 +108,9 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
       0) {
     const int error = errno;
     ::unlinkat(directory.fd(), draft.c_str(), 0);
+    if (error == ENOENT) {  // "not there" would be said of a group
+      return {Status::kLibrary, "a life FIFO was taken away"};
+    }
     return FailureOf(error, "a life FIFO cannot be given its name");
   }
   write_end_ = write_end->Release();
