@@ -160,13 +160,12 @@ Attachment::~Attachment() {
 
 Result<std::unique_ptr<Doorbell>> Attachment::MakeDoorbell() {
   const std::lock_guard lock(join_mutex_);
+  // The count first: who is killed behind the making has left a file that a
+  // reaper looks for. relaxed: read only by reapers, after the lease's death
+  region_->lease_record(region_->lease().slot)
+      .bell_count.store(next_bell_ + 1, std::memory_order_relaxed);
   auto bell = Doorbell::Make(region_, next_bell_);
-  if (bell) {
-    ++next_bell_;
-    // relaxed: read only by reapers, after the lease's death
-    region_->lease_record(region_->lease().slot)
-        .bell_count.store(next_bell_, std::memory_order_relaxed);
-  }
+  if (bell) ++next_bell_;
   return bell;
 }
 

@@ -2,8 +2,10 @@
 #include "ipc/doorbell.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -64,6 +66,24 @@ TEST_F(DoorbellTest, LeftoverWithItsNameIsReplaced) {
   struct stat facts{};
   EXPECT_NE(fstatat(region_->directory_fd(), path.c_str(), &facts, 0), 0)
       << "the file goes with the bell";
+}
+
+// Who dies while he makes one has made its file, perhaps: the reaper must look
+// for it. Here the making fails half-way, for want of a descriptor.
+TEST_F(DoorbellTest, CountsBeforeItsFileIsThere) {
+  const auto attachment = Attachment::Open(OptionsIn(directory_.path()));
+  ASSERT_TRUE(attachment.ok()) << attachment.reason();
+  const std::atomic<std::uint32_t>& count =
+      region_->lease_record(region_->lease().slot).bell_count;
+  ASSERT_EQ(count.load(), 0U);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto bell = (*attachment)->MakeDoorbell();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(bell.status(), Status::kNoResources);
+  EXPECT_EQ(count.load(), 1U);
 }
 
 }  // namespace
