@@ -44,10 +44,10 @@ inline bool SomebodyWaitsForRoom(const GroupView& group) {
       .maybe();
 }
 
-// Before room is looked for while somebody waits. Two may make it together, each
-// by moving its cursor, or by ending: of these the later one finds what the
-// earlier one did. The waiter's HeavyBarrier() orders him and each of them, not
-// one of them and the other.
+// Before room is looked for while somebody waits. Two may make it together,
+// each by moving its cursor, or by ending: of these the later one finds what
+// the earlier one did. The waiter's HeavyBarrier() orders him and each of them,
+// not one of them and the other.
 inline void MeetOthers(const GroupView& group) {
   // acq_rel <-> room.wait: what we did before, what they did after. Changes
   // nothing.

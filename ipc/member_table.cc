@@ -259,7 +259,8 @@ void FreeEntry(const GroupView& group, std::uint16_t index,
                std::uint16_t generation, std::uint64_t base) {
   std::atomic<std::uint64_t>& word = group.entry(index).word;
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
-    // acquire <- member.claim: judge the newest word
+    // acquire <- member.claim: judge the newest word; if it is of a later life,
+    // we see below that the record was passed
     const EntryWord seen(word.load(std::memory_order_acquire));
     if (seen.phase() == Phase::kFree || seen.phase() == Phase::kEvicted ||
         seen.generation() != generation) {

@@ -48,9 +48,12 @@ Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
   if (!message) return Verdict::kDone;  // its slab is gone: done by someone
   const alloc::BufferPlace& place = message->buffer();
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
-    // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed
+    // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed;
+    // acquire <- buffer.leave: and if it was sent in a later turn, we see below
+    // that the ring has gone on
     std::uint64_t raw = place.word->load(std::memory_order_seq_cst);
-    // acquire <- ring.reclaim: still our turn?
+    // acquire <- ring.reclaim: still our turn? (The word was acquired, and the
+    // swap is from just that: relaxed would do.)
     if (group.header().reclaimed.load(std::memory_order_acquire) != base) {
       return Verdict::kStop;
     }

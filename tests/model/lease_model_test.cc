@@ -1,6 +1,7 @@
-// Leases: attaching, dying, being reaped, closing the region (allocator/lease.cc,
-// allocator/region_lifecycle.cc, allocator/unit_reaper.cc,
+// Leases: attaching, dying, being reaped, closing the region
+// (allocator/lease.cc, allocator/region_lifecycle.cc, allocator/unit_reaper.cc,
 // allocator/touched_map.cc).
+//
 // models: lease.attach lease.death lease.free region.close region.open
 // models: touched.begin touched.add unit.claim
 #include <gtest/gtest.h>
@@ -24,11 +25,12 @@ constexpr auto kRelease = rl::mo_release;
 
 enum Word { kFree, kAlive, kDead, kFreeAgain, kAliveAgain };
 
-// --- alive, dead, free, alive --------------------------------------------------
+// --- alive, dead, free, alive
+// --------------------------------------------------
 
 // One process attaches, works and is killed; two others notice (the record lock
-// is the kernel's: who finds it free comes after its owner's end), reap and free
-// the lease; the next one takes it.
+// is the kernel's: who finds it free comes after its owner's end), reap and
+// free the lease; the next one takes it.
 Parts life_parts;
 Order attach(life_parts, "release -> lease.attach", "Take()");
 Order see_alive(life_parts, "acquire <- lease.attach",
@@ -92,7 +94,8 @@ TEST(LeaseModelTest, LifeNeedsEachPart) {
   ExpectEachIsNeeded<LifeModel>(life_parts);
 }
 
-// --- still dead? ---------------------------------------------------------------
+// --- still dead?
+// ---------------------------------------------------------------
 
 // A reaper that is late meets the slot's next owner: words that name the slot
 // alone (reservations of extents) are not undone.
@@ -146,7 +149,8 @@ TEST(LeaseModelTest, LateReaperNeedsEachPart) {
   ExpectEachIsNeeded<LateReaperModel>(late_parts);
 }
 
-// --- touched map ---------------------------------------------------------------
+// --- touched map
+// ---------------------------------------------------------------
 
 // Two threads put their lease into words of somebody else's granule: the bit is
 // there before each word. A reaper finds the map cleared.
@@ -193,10 +197,11 @@ TEST(LeaseModelTest, TouchedMapNeedsEachPart) {
   ExpectEachIsNeeded<TouchedModel>(touched_parts);
 }
 
-// --- attaching and removing ----------------------------------------------------
+// --- attaching and removing
+// ----------------------------------------------------
 
-// A remover and two attachers keep out of each other's way. (A lock that is held
-// whenever the word is Alive needs no model.)
+// A remover and two attachers keep out of each other's way. (A lock that is
+// held whenever the word is Alive needs no model.)
 Parts close_parts;
 Order raise(close_parts, "seq_cst <-> region.close", "RaiseHighWater()");
 Order turn_alive(close_parts, "seq_cst <-> region.close", "Take()");
@@ -226,9 +231,8 @@ struct CloseModel : rl::test_suite<CloseModel, 3> {
   }
   void Attach(unsigned slot) {
     int seen = high_water($).load(kRelaxed);
-    while (seen < int(slot) + 1 &&
-           !high_water($).compare_exchange_weak(seen, int(slot) + 1, raise,
-                                                kRelaxed)) {
+    while (seen < int(slot) + 1 && !high_water($).compare_exchange_weak(
+                                       seen, int(slot) + 1, raise, kRelaxed)) {
     }
     int expected = kFree;
     words[slot]($).compare_exchange_strong(expected, int(kAlive), turn_alive,

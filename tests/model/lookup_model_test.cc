@@ -1,8 +1,8 @@
-// Models, under Relacy, of what is read without a lock and without a pin.
+// What is read without a lock and without a pin: a handle's note
+// (cpg/handle_table.h), the quiet place (cpg/quiet_place.h), open messages
+// (cpg/open_messages.h).
 //
-// handle.note, handle.open: a note read between two looks at the word is the
-// handle's own (cpg/handle_table.h). quiet.say, quiet.move: who finds the
-// place quiet finds done what he had published (cpg/quiet_place.h).
+// models: handle.note handle.open quiet.say quiet.move open.begin open.write
 #include <gtest/gtest.h>
 
 // Last: it makes keywords into macros.
@@ -10,29 +10,28 @@
 
 namespace {
 
-// What the model that runs leaves out: bits of its enum. (Not a parameter of
-// the model, since each instance of it takes long to compile.)
-unsigned less = 0;
+using zcb::testing::ExpectEachIsNeeded;
+using zcb::testing::ExpectHolds;
+using zcb::testing::Order;
+using zcb::testing::Parts;
+using zcb::testing::Rule;
 
-template <typename Model>
-bool HoldsWithout(unsigned left_out) {
-  less = left_out;
-  return zcb::testing::ModelHolds<Model>(50'000);
-}
+constexpr auto kRelaxed = rl::mo_relaxed;
+constexpr auto kAcquire = rl::mo_acquire;
+constexpr auto kRelease = rl::mo_release;
 
-constexpr rl::memory_order kRelaxed = rl::mo_relaxed;
-constexpr rl::memory_order kAcquire = rl::mo_acquire;
-constexpr rl::memory_order kRelease = rl::mo_release;
+// --- notes
+// -----------------------------------------------------------------------
 
 // A slot's handle is closed and the slot opened anew while somebody asks for
 // the note of the first.
-enum NotePart : unsigned {
-  kNoteRelease = 1,
-  kNoteAcquire = 2,
-  kOpenRelease = 4,
-  kFirstLookAcquire = 8,
-  kSecondLook = 16,
-};
+Parts note_parts;
+Order set_note(note_parts, "release -> handle.note", "Open(), set_note()");
+Order read_note(note_parts, "acquire <- handle.note", "ReadNote()");
+Order open_slot(note_parts, "release -> handle.open", "Open()");
+Order first_look(note_parts, "acquire <- handle.open", "ReadNote()");
+Rule second_note_look(note_parts, "the word is read again", "ReadNote()");
+
 struct NoteModel : rl::test_suite<NoteModel, 2> {
   enum Word { kFree, kFirst, kClosed, kSecond };
   rl::atomic<int> word;
@@ -45,8 +44,8 @@ struct NoteModel : rl::test_suite<NoteModel, 2> {
   }
   void Open(int number, Word opened) {
     about[number]($) = number;
-    note($).store(number, less & kNoteRelease ? kRelaxed : kRelease);
-    word($).store(opened, less & kOpenRelease ? kRelaxed : kRelease);
+    note($).store(number, set_note);
+    word($).store(opened, open_slot);
   }
   void thread(unsigned index) {
     if (index == 0) {
@@ -58,36 +57,34 @@ struct NoteModel : rl::test_suite<NoteModel, 2> {
       Open(2, kSecond);
       return;
     }
-    if (word($).load(less & kFirstLookAcquire ? kRelaxed : kAcquire) != kFirst)
-      return;
-    const int seen = note($).load(less & kNoteAcquire ? kRelaxed : kAcquire);
-    if (!(less & kSecondLook) && word($).load(kRelaxed) != kFirst) return;
+    if (word($).load(first_look) != kFirst) return;
+    const int seen = note($).load(read_note);
+    if (second_note_look && word($).load(kRelaxed) != kFirst) return;
     RL_ASSERT(seen == 1);
     RL_ASSERT(about[seen]($) == 1);
   }
 };
 
-TEST(LookupModelTest, NoteIsTheHandlesOwn) {
-  EXPECT_TRUE(HoldsWithout<NoteModel>(0));
-}
+TEST(LookupModelTest, NoteIsTheHandlesOwn) { ExpectHolds<NoteModel>(); }
 TEST(LookupModelTest, NoteNeedsEachPart) {
-  for (const unsigned part : {kNoteRelease, kNoteAcquire, kOpenRelease,
-                              kFirstLookAcquire, kSecondLook}) {
-    EXPECT_FALSE(HoldsWithout<NoteModel>(part)) << part;
-  }
+  ExpectEachIsNeeded<NoteModel>(note_parts);
 }
+
+// --- quiet places
+// ----------------------------------------------------------------
 
 // A ring of two slots, each with the number of times it was filled: so the
 // values of different slots are often alike, which those of a real ring rarely
 // are. One thread reads and says where it is quiet, two publish and ask.
-enum QuietPart : unsigned {
-  kTakingBack = 1,   // the old place goes before the new value comes
-  kMoveRelease = 2,  // raw_'s
-  kMoveAcquire = 4,
-  kSayRelease = 8,  // place_'s
-  kSayAcquire = 16,
-  kPlaceLook = 32,  // the second one
-};
+Parts quiet_parts;
+Order set_raw(quiet_parts, "release -> quiet.move", "Say()");
+Order read_raw(quiet_parts, "acquire <- quiet.move", "Holds()");
+Order set_place(quiet_parts, "release -> quiet.say", "Say()");
+Order read_place(quiet_parts, "acquire <- quiet.say", "Holds()");
+Rule taking_back(quiet_parts, "the old place goes before the new value comes",
+                 "Say()");
+Rule second_place_look(quiet_parts, "the place is read again", "Holds()");
+
 struct QuietModel : rl::test_suite<QuietModel, 3> {
   static constexpr int kSlots = 2;
   static constexpr int kPositions = 6;
@@ -112,18 +109,15 @@ struct QuietModel : rl::test_suite<QuietModel, 3> {
         raw($).load(kRelaxed) == new_raw) {
       return;
     }
-    if (!(less & kTakingBack)) place($).store(kNowhere, kRelaxed);
-    raw($).store(new_raw, less & kMoveRelease ? kRelaxed : kRelease);
-    place($).store(new_place, less & kSayRelease ? kRelaxed : kRelease);
+    if (taking_back) place($).store(kNowhere, kRelaxed);
+    raw($).store(new_raw, set_raw);
+    place($).store(new_place, set_place);
   }
   bool IsQuiet() {
     const int first = place($).load(kRelaxed);
     if (first == kNowhere) return false;
-    const int seen = raw($).load(less & kMoveAcquire ? kRelaxed : kAcquire);
-    if (!(less & kPlaceLook) &&
-        place($).load(less & kSayAcquire ? kRelaxed : kAcquire) != first) {
-      return false;
-    }
+    const int seen = raw($).load(read_raw);
+    if (second_place_look && place($).load(read_place) != first) return false;
     return slots[first]($).load(kRelaxed) == seen;
   }
   void Read() {
@@ -165,13 +159,74 @@ struct QuietModel : rl::test_suite<QuietModel, 3> {
 };
 
 TEST(LookupModelTest, QuietMeansThatWhatWasPublishedIsDone) {
-  EXPECT_TRUE(HoldsWithout<QuietModel>(0));
+  ExpectHolds<QuietModel>();
 }
 TEST(LookupModelTest, QuietNeedsEachPart) {
-  for (const unsigned part : {kTakingBack, kMoveRelease, kMoveAcquire,
-                              kSayRelease, kSayAcquire, kPlaceLook}) {
-    EXPECT_FALSE(HoldsWithout<QuietModel>(part)) << part;
+  ExpectEachIsNeeded<QuietModel>(quiet_parts);
+}
+
+// --- open messages
+// ---------------------------------------------------------------
+
+// One writer opens, closes and opens the same place at the same address again;
+// a reader finds one opening whole, or nothing.
+Parts place_parts;
+Order write_field(place_parts, "release -> open.write", "Open()");
+Order read_field(place_parts, "acquire <- open.write", "Read()");
+Order end_turn(place_parts, "release -> open.begin", "Open()");
+Order read_turn(place_parts, "acquire <- open.begin", "Read()");
+Rule odd_turn(place_parts, "the turn is odd while fields are written",
+              "Open()");
+Rule second_turn_look(place_parts, "the turn is read again", "Read()");
+
+struct PlaceModel : rl::test_suite<PlaceModel, 2> {
+  rl::atomic<int> turn;
+  rl::atomic<int> payload;
+  rl::atomic<int> position;
+  rl::atomic<int> length;
+
+  void before() {
+    turn($) = 0;
+    payload($) = 0;
+    position($) = 0;
+    length($) = 0;
   }
+  void Open(int number) {
+    const int before = turn($).load(kRelaxed);
+    if (odd_turn) turn($).store(before + 1, kRelaxed);
+    position($).store(number, write_field);
+    length($).store(number, write_field);
+    payload($).store(1, write_field);
+    turn($).store(before + 2, end_turn);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      for (int number = 1; number <= 3; ++number) {
+        Open(number);
+        payload($).store(0, kRelaxed);  // Close
+      }
+      Open(4);
+      return;
+    }
+    for (int tries = 0; tries < 3; ++tries) {
+      if (payload($).load(kRelaxed) != 1) continue;
+      const int seen = turn($).load(read_turn);
+      if (seen % 2 != 0) continue;
+      const int read_position = position($).load(read_field);
+      const int read_length = length($).load(read_field);
+      if (payload($).load(read_field) != 1) continue;
+      if (second_turn_look && turn($).load(kRelaxed) != seen) continue;
+      RL_ASSERT(read_position == read_length);
+      RL_ASSERT(read_position * 2 == seen);
+    }
+  }
+};
+
+TEST(LookupModelTest, AReaderFindsOneOpeningWholeOrNothing) {
+  ExpectHolds<PlaceModel>();
+}
+TEST(LookupModelTest, PlaceNeedsEachPart) {
+  ExpectEachIsNeeded<PlaceModel>(place_parts);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The life of a member's entry (ipc/member_table.cc, ipc/eviction.cc,
 // ipc/member.cc, ipc/member_receive.cc).
+//
 // models: member.claim member.free member.apply member.down member.evict
 // models: ring.reclaim
 #include <gtest/gtest.h>
@@ -23,7 +24,8 @@ constexpr auto kRelease = rl::mo_release;
 
 enum Word { kFree, kJoining, kMember, kLeaving, kEvicted, kDown, kFreeAgain };
 
-// --- from one life to the next -------------------------------------------------
+// --- from one life to the next
+// -------------------------------------------------
 
 // A member leaves or gives up, a reclaimer applies the record and frees the
 // entry, a joiner takes it. The words besides the entry's own belong to one
@@ -65,8 +67,7 @@ struct LifeModel : rl::test_suite<LifeModel, 3> {
       }
     } else if (index == 1) {
       appliers($) = 1;
-      const int seen =
-          entry($).load(rl::rand(2) != 0 ? see_left : see_down);
+      const int seen = entry($).load(rl::rand(2) != 0 ? see_left : see_down);
       if (seen != kMember) Swap(seen, kFreeAgain, set_free);
     } else if (entry($).load(take) == kFreeAgain) {
       RL_ASSERT(members($) == 1);
@@ -83,7 +84,8 @@ TEST(MemberModelTest, LifeNeedsEachPart) {
   ExpectEachIsNeeded<LifeModel>(life_parts);
 }
 
-// --- a reclaimer that is late --------------------------------------------------
+// --- a reclaimer that is late
+// --------------------------------------------------
 
 // Generations wrap: the entry's word may be the same in a later life. Then the
 // record that the late one is at was passed, and it sees that: whoever claimed
@@ -130,7 +132,8 @@ TEST(MemberModelTest, WrapNeedsEachPart) {
   ExpectEachIsNeeded<WrapModel>(wrap_parts);
 }
 
-// --- records -------------------------------------------------------------------
+// --- records
+// -------------------------------------------------------------------
 
 // A joiner resets join and leave word, in this order, and publishes its JOIN;
 // somebody applies that; a third one finds it applied and reads the address.
@@ -185,7 +188,8 @@ TEST(MemberModelTest, ApplyingNeedsEachPart) {
   ExpectEachIsNeeded<ApplyModel>(apply_parts);
 }
 
-// --- the entry says whose it is ------------------------------------------------
+// --- the entry says whose it is
+// ------------------------------------------------
 
 // Claimed and joined: who finds it so finds the bell's number; the count of
 // entries, too, is raised for whoever looks below it.
@@ -230,7 +234,8 @@ TEST(MemberModelTest, ClaimingNeedsEachPart) {
   ExpectEachIsNeeded<ClaimModel>(claim_parts);
 }
 
-// --- eviction ------------------------------------------------------------------
+// --- eviction
+// ------------------------------------------------------------------
 
 // An evictor puts a slow reader out; what that one was reading is given back
 // and written anew. The reader looks at its entry after the bytes.
@@ -299,9 +304,9 @@ struct EndModel : rl::test_suite<EndModel, 3> {
     if (index < 2) {
       reason[index]($) = 1;
       int expected = kMember;
-      entry($).compare_exchange_strong(
-          expected, int(index == 0 ? kEvicted : kDown),
-          index == 0 ? put_out : reaped, kRelaxed);
+      entry($).compare_exchange_strong(expected,
+                                       int(index == 0 ? kEvicted : kDown),
+                                       index == 0 ? put_out : reaped, kRelaxed);
       return;
     }
     const int seen = entry($).load(is_member);

@@ -5,8 +5,8 @@
 //   Parts parts;
 //   Order store(parts, "release -> thing.done", "Finish()");
 //   Order load(parts, "acquire <- thing.done", "IsFinished()");
-//   struct Model : rl::test_suite<Model, 2> { ... word($).store(1, store) ... };
-//   TEST(ThingModelTest, Holds) { ExpectHolds<Model>(); }
+//   struct Model : rl::test_suite<Model, 2> { ... word($).store(1, store) ...
+//   }; TEST(ThingModelTest, Holds) { ExpectHolds<Model>(); }
 //   TEST(ThingModelTest, NeedsEachPart) { ExpectEachIsNeeded<Model>(parts); }
 //
 // A tag is what the code's comment at that place says (tools/edges compares the
@@ -133,7 +133,10 @@ class Order : public Part {
  public:
   Order(Parts& parts, const char* tag, const char* where,
         Does does = Does::kSwap)
-      : Part(parts, tag, where), full_(OrderOf(tag)), now_(full_), does_(does) {}
+      : Part(parts, tag, where),
+        full_(OrderOf(tag)),
+        now_(full_),
+        does_(does) {}
   Order(Parts& parts, const char* tag, const char* where, Does does,
         Enough enough)
       : Order(parts, tag, where, does) {
@@ -200,8 +203,7 @@ void ExpectEachIsNeeded(Parts& parts) {
     for (unsigned attempt = 0; part->Weaken(attempt); ++attempt) {
       const rl::iteration_t failed_at = FailsAt<Model>(
           part->MayBeWeak() ? Iterations() : kPatience * Iterations());
-      std::printf("%-28s %-9s %-40s ", part->tag(), part->now(),
-                  part->where());
+      std::printf("%-28s %-9s %-40s ", part->tag(), part->now(), part->where());
       if (failed_at == 0) {
         std::puts("holds");
       } else {
@@ -210,8 +212,8 @@ void ExpectEachIsNeeded(Parts& parts) {
       if (part->MayBeWeak()) {
         EXPECT_EQ(failed_at, 0U) << part->tag() << " is needed, after all";
       } else {
-        EXPECT_NE(failed_at, 0U) << part->tag() << " at " << part->where()
-                                 << ", " << part->now();
+        EXPECT_NE(failed_at, 0U)
+            << part->tag() << " at " << part->where() << ", " << part->now();
       }
     }
     part->Restore();

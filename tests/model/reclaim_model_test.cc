@@ -1,5 +1,6 @@
 // From the last read of a message to the next use of its buffer
 // (ipc/reclaim.cc, ipc/member_receive.cc, ipc/member_send.cc).
+//
 // models: ring.consume word.free buffer.leave ring.reclaim member.gate
 #include <gtest/gtest.h>
 
@@ -20,7 +21,8 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
-// --- the bytes -----------------------------------------------------------------
+// --- the bytes
+// -----------------------------------------------------------------
 
 // A sender, a reader, a reclaimer: the sender writes into the buffer again when
 // the reader has finished.
@@ -67,7 +69,8 @@ TEST(ReclaimModelTest, ReuseNeedsEachPart) {
   ExpectEachIsNeeded<ReuseModel>(reuse_parts);
 }
 
-// --- one turn of the ring ------------------------------------------------------
+// --- one turn of the ring
+// ------------------------------------------------------
 
 // A word has the low bits of a position, and a ring of one slot makes all of
 // them alike. A reclaimer that is late must not free what was sent in the next
@@ -119,7 +122,8 @@ TEST(ReclaimModelTest, TurnNeedsEachPart) {
   ExpectEachIsNeeded<TurnModel>(turn_parts);
 }
 
-// --- who gates -----------------------------------------------------------------
+// --- who gates
+// -----------------------------------------------------------------
 
 // A joiner claims its entry, then reads the tail; a reclaimer reads the tail,
 // then looks at the entries. Nothing above the joiner's cursor is reclaimed.
@@ -134,7 +138,8 @@ Order start_at_tail(gate_parts, "seq_cst <-> member.gate",
                     "RaiseCursorToTail()", Does::kLoad);
 Order read_tail(gate_parts, "seq_cst <-> member.gate", "LimitOf(): tail",
                 Does::kLoad,
-                Enough{kRelaxed, "only if moving the tail is seq_cst, as here"});
+                Enough{kRelaxed,
+                       "only if moving the tail is seq_cst, as here"});
 Order read_high(gate_parts, "seq_cst <-> member.gate", "EntryHigh()",
                 Does::kLoad);
 Order read_entry(gate_parts, "seq_cst <-> member.gate", "LimitOf(): entry",
@@ -158,8 +163,8 @@ struct GateModel : rl::test_suite<GateModel, 3> {
   }
   void Join() {
     int seen = high($).load(kRelaxed);
-    while (seen < 1 && !high($).compare_exchange_weak(seen, 1, raise_high,
-                                                      kRelaxed)) {
+    while (seen < 1 &&
+           !high($).compare_exchange_weak(seen, 1, raise_high, kRelaxed)) {
     }
     int expected = 0;
     entry($).compare_exchange_strong(expected, 1, claim, kRelaxed);

@@ -1,4 +1,5 @@
 // The order of a group (ipc/ring.h, ipc/reclaim.cc, ipc/member_table.cc).
+//
 // models: ring.publish ring.tail ring.reclaim ring.hints
 #include <gtest/gtest.h>
 
@@ -56,19 +57,21 @@ TEST(RingModelTest, PublishingNeedsEachPart) {
   ExpectEachIsNeeded<PublishModel>(publish_parts);
 }
 
-// --- tail ----------------------------------------------------------------------
+// --- tail
+// ----------------------------------------------------------------------
 
 // What lies below the tail is filled, for whoever scans it: PublishDown() must
 // not miss a record that is there, nor ApplyPublished() a join. The tail may
 // have been helped by one who never saw the slots itself, but goes by what
 // another thread of his process saw (GuessPlace).
 Parts tail_parts;
-Order pass_filled(
-    tail_parts, "acquire <- ring.publish", "FindPlace(), GuessPlace()",
-    Enough{kRelaxed, "who scans finds no older slot than we did"});
+Order pass_filled(tail_parts, "acquire <- ring.publish",
+                  "FindPlace(), GuessPlace()",
+                  Enough{kRelaxed,
+                         "who scans finds no older slot than we did"});
 Order help_tail(tail_parts, "release -> ring.tail", "HelpTail()");
 Order read_tail(tail_parts, "acquire <- ring.tail",
-                      "ApplyPublished(), FindPlace()");
+                "ApplyPublished(), FindPlace()");
 Order hint_filled(tail_parts, "release -> ring.hints", "filled_below");
 Order guess_filled(tail_parts, "acquire <- ring.hints", "GuessPlace()");
 
@@ -85,15 +88,14 @@ struct TailModel : rl::test_suite<TailModel, 4> {
   }
   void HelpTail(int position) {
     int seen = tail($).load(kRelaxed);
-    while (seen <= position &&
-           !tail($).compare_exchange_weak(seen, position + 1, help_tail,
-                                          kRelaxed)) {
+    while (seen <= position && !tail($).compare_exchange_weak(
+                                   seen, position + 1, help_tail, kRelaxed)) {
     }
   }
   bool Fill(int position) {
     int expected = 0;
-    return slots[position]($).compare_exchange_strong(
-        expected, 1, rl::mo_release, kRelaxed);
+    return slots[position]($).compare_exchange_strong(expected, 1,
+                                                      rl::mo_release, kRelaxed);
   }
   void thread(unsigned index) {
     switch (index) {
@@ -131,14 +133,14 @@ TEST(RingModelTest, TailNeedsEachPart) {
   ExpectEachIsNeeded<TailModel>(tail_parts);
 }
 
-// --- reclaimed -----------------------------------------------------------------
+// --- reclaimed
+// -----------------------------------------------------------------
 
 // A ring of one slot. What was in it was applied before the slot was filled
 // anew; so a joiner that finds the next turn there (or the reclaimed index
 // above it) finds it applied.
 Parts lap_parts;
-Order move_reclaimed(lap_parts, "release -> ring.reclaim",
-                           "MoveReclaimed()");
+Order move_reclaimed(lap_parts, "release -> ring.reclaim", "MoveReclaimed()");
 Order find_room(lap_parts, "acquire <- ring.reclaim", "FindPlace()");
 Order start_above(lap_parts, "acquire <- ring.reclaim", "ApplyUpTo()");
 Order hint_room(lap_parts, "release -> ring.hints", "reclaimed");

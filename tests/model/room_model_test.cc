@@ -1,5 +1,6 @@
 // Waiting for room (ipc/member_room.cc, ipc/bell_ringer.cc, ipc/futex.cc,
 // Attachment::ReclaimGroup).
+//
 // models: room.wait
 #include <gtest/gtest.h>
 
@@ -21,7 +22,8 @@ constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 constexpr auto kAcqRel = rl::mo_acq_rel;
 
-// --- nobody waits for room that is there ---------------------------------------
+// --- nobody waits for room that is there
+// ---------------------------------------
 
 // One waits for room, which is there when two receivers have moved their
 // cursors. Each of these looks whether somebody waits, and if so whether there
@@ -31,7 +33,8 @@ constexpr auto kAcqRel = rl::mo_acq_rel;
 // the other: so it is a swap of a word of each pair, not a fence in each.
 Parts parts;
 Order say_waiting(parts, "seq_cst <-> room.wait", "Announce()", Does::kStore,
-                  Enough{kRelaxed, "the group's word, raised next, carries it"});
+                  Enough{kRelaxed,
+                         "the group's word, raised next, carries it"});
 Order say_maybe(parts, "seq_cst <-> room.wait", "RaiseMaybe()",
                 Enough{kRelaxed, "the barrier comes behind it"});
 Order meet(parts, "acq_rel <-> room.wait", "ReclaimGroup()");
@@ -88,8 +91,8 @@ struct RoomModel : rl::test_suite<RoomModel, 3> {
       heard = bell($).load(kRelaxed);
       waiter($).store(epoch * kStates + kWaiting, say_waiting);
       int seen = group($).load(kRelaxed);
-      while (!group($).compare_exchange_weak(
-          seen, (seen / 2 + 1) * 2 + kMaybe, say_maybe, kRelaxed)) {
+      while (!group($).compare_exchange_weak(seen, (seen / 2 + 1) * 2 + kMaybe,
+                                             say_maybe, kRelaxed)) {
       }
       const int first = static_cast<int>(rl::rand(2));
       if (heavy) {
@@ -128,17 +131,14 @@ struct RoomModel : rl::test_suite<RoomModel, 3> {
     if (light) barriers[index]($).fetch_add(0, kAcqRel);
     if ((group($).load(kRelaxed) & kMaybe) != 0) Reclaim();
   }
-  void after() {
-    RL_ASSERT(!is_waiting || bell($).load(kRelaxed) != heard);
-  }
+  void after() { RL_ASSERT(!is_waiting || bell($).load(kRelaxed) != heard); }
 };
 
-TEST(RoomModelTest, NobodyWaitsForRoomThatIsThere) {
-  ExpectHolds<RoomModel>();
-}
+TEST(RoomModelTest, NobodyWaitsForRoomThatIsThere) { ExpectHolds<RoomModel>(); }
 TEST(RoomModelTest, RoomNeedsEachPart) { ExpectEachIsNeeded<RoomModel>(parts); }
 
-// --- what is waited for --------------------------------------------------------
+// --- what is waited for
+// --------------------------------------------------------
 
 // Memory is announced in a word of the region, and then in the groups' words:
 // who reclaims finds, in that order, that somebody waits and what for. Who is

@@ -1,4 +1,6 @@
-// Going to sleep, and ringing (ipc/member.cc, ipc/bell_ringer.cc, ipc/futex.cc).
+// Going to sleep, and ringing (ipc/member.cc, ipc/bell_ringer.cc,
+// ipc/futex.cc).
+//
 // models: bell.sleep
 #include <gtest/gtest.h>
 
@@ -18,7 +20,8 @@ using zcb::testing::Rule;
 constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 
-// --- nobody sleeps over a message ----------------------------------------------
+// --- nobody sleeps over a message
+// ----------------------------------------------
 
 // One sleeps, and sleeps again if it was rung for nothing; two publish one
 // message each and ring. Both bells are this count: a FIFO is one, too.
@@ -33,8 +36,8 @@ Order look_at_group(parts, "seq_cst <-> bell.sleep", "SomebodyMaySleep()",
                     Does::kLoad);
 Order before_members(parts, "seq_cst <-> bell.sleep", "RingSleepers(): group",
                      Does::kLoad);
-Order look_at_sleeper(parts, "seq_cst <-> bell.sleep",
-                      "RingSleepers(): member", Does::kLoad,
+Order look_at_sleeper(parts, "seq_cst <-> bell.sleep", "RingSleepers(): member",
+                      Does::kLoad,
                       Enough{kRelaxed, "the group's word was read before"});
 Order mark(parts, "seq_cst <-> bell.sleep", "RingSleepers(): Rung",
            Enough{kRelaxed, "tells nobody anything"});
@@ -152,7 +155,8 @@ TEST(SleepModelTest, SleepNeedsEachPart) {
   ExpectEachIsNeeded<SleepModel>(parts);
 }
 
-// --- the count -----------------------------------------------------------------
+// --- the count
+// -----------------------------------------------------------------
 
 // Who is woken by the count finds what the ringer did before it rang.
 Parts bell_parts;
