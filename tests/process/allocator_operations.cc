@@ -5,7 +5,7 @@
 namespace zcb::steps {
 namespace {
 
-constexpr std::size_t kSizes[] = {100, 30'000, 400'000};
+constexpr std::size_t kSizes[] = {4000, 30'000, 400'000};
 
 std::unique_ptr<Scene> Allocators() {
   return std::make_unique<AllocatorScene>();

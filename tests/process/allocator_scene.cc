@@ -12,7 +12,7 @@ namespace zcb::steps {
 namespace {
 
 constexpr std::size_t kGranule = 64 << 10;
-constexpr std::size_t kSizes[] = {100, 30'000, 400'000};
+constexpr std::size_t kSizes[] = {4000, 30'000, 400'000};
 // A look at whether all memory is there takes longer than the others.
 constexpr std::uint64_t kAllOfItEvery = 8;
 constexpr int kMostLooks = 50;

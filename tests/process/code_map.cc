@@ -59,8 +59,9 @@ std::string Demangled(const std::string& name) {
 }  // namespace
 
 const CodeMap& CodeMap::OfThisProgram() {
-  static const CodeMap map;
-  return map;
+  // Never freed: children that exit would do it step by step.
+  static const CodeMap* const map = new CodeMap;
+  return *map;
 }
 
 CodeMap::CodeMap() : base_(LoadBase()) {

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t kRegionBytes = 8 << 20;  // 32 units
 constexpr std::uint32_t kLeases = 16;
-constexpr std::uint32_t kGroups = 64;
+constexpr std::uint32_t kGroups = 24;
 constexpr std::uint32_t kEntries = 256;  // so that a ring is full soon
 constexpr std::uint32_t kSlots = 1024;
 constexpr std::uint32_t kKeeps = 64;
@@ -217,7 +217,7 @@ void GroupScene::LeaveUnitBehind() {
     Attach(child);
     JoinGroup(child.handle, kGroup);
     for (int i = 0; i < 2; ++i) {
-      Must(SendBytes(child.handle, 100) == CS_OK, "cannot send");
+      Must(SendBytes(child.handle, 4000) == CS_OK, "cannot send");
     }
     TakeAll(child.handle);
   });

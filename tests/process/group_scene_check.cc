@@ -60,13 +60,14 @@ std::string GroupScene::Mend(const ChildFacts& child) {
     if (witness_->Finish() != 0) return "the sleeping witness failed";
   }
   if (!Send(24)) return "the driver cannot send";
-  if (witness_->Do(Witness::Task::kSend) != 0) return "the witness cannot send";
-  Read(me_.member.get(), log_.get());
-  if (witness_->Do(Witness::Task::kReadSlow) != 0) return "slow group";
+  if (const int answer = witness_->Do(Witness::Task::kRound)) {
+    return "the witness cannot send and read, " + std::to_string(answer);
+  }
   if (may_be_evicted_ && witness_->Do(Witness::Task::kRejoinSlow) != 0) {
     return "the evicted witness cannot join again";
   }
-  ReadAll();
+  Read(me_.member.get(), log_.get());
+  Read(other_.member.get(), nullptr);
   guest_.member.reset();
   guest_.bell.reset();
   std::string finding = CheckOrder(child);

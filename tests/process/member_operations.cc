@@ -45,14 +45,14 @@ void LiveRichly(Child& child) {
   Attach(child);
   JoinGroup(child.handle, kPairGroup);
   for (int i = 0; i < 3; ++i) {
-    Must(SendBytes(child.handle, 100) == CS_OK, "cannot send");
+    Must(SendBytes(child.handle, 4000) == CS_OK, "cannot send");
   }
   Must(SendBytes(child.handle, 300'000) == CS_OK, "cannot send an extent");
   for (int i = 0; i < 2; ++i) {
     const cpg_zcb_message message = TakeMessage(child.handle);
     Must(cpg_zcb_retain(child.handle, message.data) == CS_OK, "no retain");
   }
-  for (const std::size_t bytes : {std::size_t{100}, std::size_t{400'000}}) {
+  for (const std::size_t bytes : {std::size_t{4000}, std::size_t{400'000}}) {
     Must(cpg_zcb_alloc(child.handle, bytes, &child.buffer) == CS_OK, "alloc");
   }
 }
@@ -77,7 +77,7 @@ void AddMemberOperations(std::vector<Operation>* all) {
 
   // A group that nobody has named before; names stay, so a region has few.
   Operation create = OfStranger("create-group");
-  create.positions_per_scene = 50;
+  create.positions_per_scene = 16;
   create.run = [](Child& child) {
     const cpg_name name = Named(child.fresh_name);
     return cpg_join(child.handle, &name) == CS_OK;
@@ -167,7 +167,7 @@ void AddMemberOperations(std::vector<Operation>* all) {
   detach.leaves = true;
   detach.prepare = [](Child& child) {
     AttachAndJoin(child);
-    Must(SendBytes(child.handle, 100) == CS_OK, "cannot send");
+    Must(SendBytes(child.handle, 4000) == CS_OK, "cannot send");
     const cpg_zcb_message message = TakeMessage(child.handle);
     Must(cpg_zcb_retain(child.handle, message.data) == CS_OK, "no retain");
     Must(cpg_zcb_alloc(child.handle, 400'000, &child.buffer) == CS_OK, "alloc");

@@ -5,7 +5,9 @@
 namespace zcb::steps {
 namespace {
 
-constexpr std::size_t kSmall = 100;
+// Sizes of which few fit into a granule, so that loops over buffers are short:
+// each instruction of them counts at each turn.
+constexpr std::size_t kSmall = 4000;
 constexpr std::size_t kHalfGranule = 30'000;
 constexpr std::size_t kExtent = 700'000;  // two units and a tail
 constexpr int kHinted = 8;
@@ -125,7 +127,7 @@ void AddMemoryOperations(std::vector<Operation>* all) {
   thread.in_thread = true;
   thread.prepare = [](Child& child) {
     Attach(child);
-    for (const std::size_t bytes : {kSmall, std::size_t{1000}, kHalfGranule}) {
+    for (const std::size_t bytes : {kSmall, std::size_t{8000}, kHalfGranule}) {
       for (std::size_t i = 0; i < 4; ++i) {
         Must(Alloc(child, bytes), "no memory");
         child.many[i] = child.buffer;

@@ -5,7 +5,7 @@
 namespace zcb::steps {
 namespace {
 
-constexpr std::size_t kSmall = 100;
+constexpr std::size_t kSmall = 2000;
 constexpr std::size_t kLarge = 300'000;  // an extent
 
 std::unique_ptr<Scene> Groups() { return std::make_unique<GroupScene>(); }

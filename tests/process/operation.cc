@@ -3,16 +3,17 @@
 namespace zcb::steps {
 
 const std::vector<Operation>& Operations() {
-  static const std::vector<Operation> operations = [] {
-    std::vector<Operation> all;
-    AddMemberOperations(&all);
-    AddMessageOperations(&all);
-    AddMemoryOperations(&all);
-    AddAllocatorOperations(&all);
-    AddFileOperations(&all);
+  // Never freed: children that exit would do it step by step.
+  static const auto* const operations = [] {
+    auto* const all = new std::vector<Operation>;
+    AddMemberOperations(all);
+    AddMessageOperations(all);
+    AddMemoryOperations(all);
+    AddAllocatorOperations(all);
+    AddFileOperations(all);
     return all;
   }();
-  return operations;
+  return *operations;
 }
 
 }  // namespace zcb::steps

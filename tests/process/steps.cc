@@ -9,6 +9,7 @@
 // with 1 if something was found.
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -32,6 +33,9 @@ constexpr double kSaveEverySeconds = 5;
 constexpr std::size_t kMostFindings = 5;
 // More of an operation's positions than this may not go missing.
 constexpr double kMostMissed = 0.01;
+
+// By SIGINT or SIGTERM: the region and what was done must not be lost.
+volatile std::sig_atomic_t is_interrupted = 0;
 
 struct Arguments {
   double minutes = 3;
@@ -138,6 +142,7 @@ class Steps {
     return share.total - std::min(share.total, share.next);
   }
   bool IsOver() const {
+    if (is_interrupted != 0) return true;
     return !arguments_.all && SecondsSince(begun_) > minutes_ * 60;
   }
 
@@ -236,6 +241,9 @@ class Steps {
 
 int Main(int count, char** words) {
   const Arguments arguments = Parse(count, words);
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, [](int) { is_interrupted = 1; });
+  }
   std::vector<std::string> modes = {"kill", "stop"};
   if (!arguments.mode.empty()) modes = {arguments.mode};
   const double minutes = arguments.minutes / static_cast<double>(modes.size());

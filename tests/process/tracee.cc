@@ -157,14 +157,14 @@ void Tracee::Kill() {
   if (pid_ <= 0) return;
   kill(pid_, SIGKILL);
   int status = 0;
+  if (thread_ > 0 && thread_ != pid_ && !thread_is_gone_) {
+    WaitFor(thread_, &status, __WALL);
+  }
   // The kernel spins here while the last thread is still on its way out, and
   // on one processor that takes a time slice: let it go first.
   siginfo_t info{};
   waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | __WALL);
   usleep(20);
-  if (thread_ > 0 && thread_ != pid_ && !thread_is_gone_) {
-    WaitFor(thread_, &status, __WALL);
-  }
   do {
     if (WaitFor(pid_, &status, __WALL) != pid_) std::abort();
   } while (WIFSTOPPED(status));

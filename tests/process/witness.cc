@@ -50,8 +50,10 @@ class Server {
       case Witness::Task::kDispatch:
         TakeAll(members_[2].handle);
         return Take(0) | Take(1) << 8;
-      case Witness::Task::kSend:
-        return SendBytes(members_[0].handle, 24) == CS_OK ? 0 : 1;
+      case Witness::Task::kRound:
+        if (SendBytes(members_[0].handle, 24) != CS_OK) return 1;
+        TakeAll(members_[3].handle);
+        return Do(Witness::Task::kDispatch);
       case Witness::Task::kWait: {
         cpg_zcb_message message{};
         const cs_error_t error =
