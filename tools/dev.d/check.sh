@@ -2,8 +2,8 @@
 # Sourced by tools/dev: "check" and "format".
 
 # A step is a word here, a line in describe() and a function check_STEP.
-readonly kSteps=(format tidy layering edges asan tsan paranoid order clang
-  aarch64 conformance)
+readonly kSteps=(format tidy layering edges asan tsan paranoid order steps
+  clang aarch64 conformance)
 readonly kLibrary=(allocator ipc cpg)
 
 # Minutes on two cores with a cold build, and what the step does.
@@ -18,6 +18,8 @@ describe() {
     paranoid) echo "4 allocator and ipc, every private book checked" ;;
     order) echo "$((kOrderMinutes + 1)) order under kills, other seeds each time" \
       "(--minutes N, --seed S)" ;;
+    steps) echo "$((kStepsMinutes + 1)) death, or a stop, at every instruction" \
+      "(--minutes N, --all, --operation OP, --mode M)" ;;
     clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
     aarch64) echo "5 allocator and ipc, cross-built, under qemu-user" ;;
     conformance) echo "4 CPG programs next to a real Corosync (root)" ;;

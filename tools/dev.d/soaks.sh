@@ -2,10 +2,11 @@
 # Sourced by tools/dev: the steps of "check" that find more the longer they run.
 # Each takes --minutes N and hands its other options on to its program.
 
-readonly kSoaks=(order)
+readonly kSoaks=(order steps)
 
 # Minutes of each in a plain "check".
 readonly kOrderMinutes=2
+readonly kStepsMinutes=3
 # One run of a soak takes seconds; when this is over, it hangs.
 readonly kHangMinutes=10
 
@@ -44,3 +45,10 @@ run_soak() {
 
 # A dot is a run. One that hangs has the seed of its line plus the dots behind.
 check_order() { run_soak //tests/order:soak "$kOrderMinutes" "$@"; }
+
+# Goes on where the last one ended. With --all it takes as long as it takes.
+check_steps() {
+  local minutes="$kStepsMinutes" word
+  for word in "$@"; do [[ "$word" != --all ]] || minutes=600; done
+  run_soak //tests/process:steps "$minutes" --state "$(check_state)" "$@"
+}
