@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kMostTries = 4;
 // Nothing here waits for a dead or stopped process; if it does, say where.
-constexpr unsigned kHangSeconds = 120;
+constexpr unsigned kHangSeconds = 300;
 
 char hang_text[200];
 

@@ -20,7 +20,7 @@ class Witness {
 
   enum class Task : char {
     kDispatch = 'd',    // takes all events of kGroup and kPairGroup
-    kRound = 's',     // one message to kGroup; reads whatever there is
+    kRound = 's',       // one message to kGroup; reads whatever there is
     kWait = 'w',        // sleeps until there is an event of kGroup
     kWork = 'b',        // alloc, free, send to kOtherGroup, join, leave
     kReadSlow = 'r',    // takes all events of kSlowGroup
