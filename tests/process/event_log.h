@@ -14,17 +14,23 @@ struct Seen {
   std::uint64_t sequence = 0;
   Kind kind = Kind::kMessage;
   std::uint32_t pid = 0;   // who sent, or whom the change is about
-  std::uint64_t hash = 0;  // of the bytes, or of the members afterwards
+  std::uint64_t hash = 0;  // DigestOf() it, or of the members afterwards
   std::uint64_t length_bytes = 0;
   friend bool operator==(const Seen&, const Seen&) = default;
 };
 
-inline std::uint64_t HashOf(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325ULL;
+// What survivors write into all memory that they can get after a death: a
+// message that somebody has still to read must not be in it.
+inline constexpr std::byte kScribble{0xee};
+
+// Every message consists of one byte, again and again. That byte, or kTorn.
+inline constexpr std::uint64_t kTorn = ~std::uint64_t{0};
+inline std::uint64_t DigestOf(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return 0;
   for (const std::byte byte : bytes) {
-    hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3ULL;
+    if (byte != bytes[0] || byte == kScribble) return kTorn;
   }
-  return hash;
+  return static_cast<std::uint64_t>(bytes[0]);
 }
 
 // In memory that processes share. One writes, and then says so by other means.

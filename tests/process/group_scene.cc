@@ -103,6 +103,7 @@ void GroupScene::Begin() {
   witness_->log().count = 0;
   witness_->pair_log().count = 0;
   trims_ = true;
+  scribbles_ = true;
   may_be_evicted_ = false;
 }
 
@@ -116,7 +117,7 @@ void GroupScene::Read(ipc::Member* member, EventLog* log) {
     if (event->kind == ipc::Event::Kind::kMessage) {
       seen.pid = event->sender.pid;
       seen.length_bytes = event->length_bytes;
-      seen.hash = HashOf({event->payload, event->length_bytes});
+      seen.hash = DigestOf({event->payload, event->length_bytes});
     } else {
       using Kind = ipc::ViewChange::Kind;
       seen.pid = event->change.subject.pid;

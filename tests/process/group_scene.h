@@ -54,7 +54,7 @@ class GroupScene : public Scene {
   // A unit that nobody owns, with messages in it that are on their way.
   void LeaveUnitBehind();
   // Memory that Mend() leaves with the dead one's units.
-  void KeepAbandoned() { trims_ = false; }
+  void KeepAbandoned() { trims_ = scribbles_ = false; }
   // The witness was put out of kSlowGroup, maybe.
   void ExpectEviction() { may_be_evicted_ = true; }
 
@@ -66,6 +66,7 @@ class GroupScene : public Scene {
   Joined Join(std::string_view group);
   void Read(ipc::Member* member, EventLog* log);
   bool SendOn(ipc::Member* member, std::size_t bytes);
+  void Scribble();
   std::string CheckOrder(const ChildFacts& child);
   std::string CheckPair();
   std::size_t CountFiles() const;
@@ -84,6 +85,7 @@ class GroupScene : public Scene {
   bool witness_waits_ = false;
   bool witness_is_stopped_ = false;
   bool trims_ = true;
+  bool scribbles_ = true;
   bool may_be_evicted_ = false;
   bool punches_ = false;
   std::size_t file_count_ = 0;

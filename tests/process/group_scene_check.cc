@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
+#include <vector>
 
 #include "ipc/audit.h"
 #include "tests/process/group_scene.h"
@@ -59,6 +61,7 @@ std::string GroupScene::Mend(const ChildFacts& child) {
     witness_waits_ = false;
     if (witness_->Finish() != 0) return "the sleeping witness failed";
   }
+  if (scribbles_) Scribble();
   if (!Send(24)) return "the driver cannot send";
   if (const int answer = witness_->Do(Witness::Task::kRound)) {
     return "the witness cannot send and read, " + std::to_string(answer);
@@ -91,6 +94,9 @@ std::string GroupScene::CheckOrder(const ChildFacts& child) {
   std::uint32_t messages = 0;
   std::uint32_t of_survivors = 0;
   for (const Seen& seen : mine) {
+    if (seen.kind == Seen::Kind::kMessage && seen.hash == kTorn) {
+      return "a message was overwritten before it was read";
+    }
     if (seen.pid != static_cast<std::uint32_t>(child.pid)) {
       if (seen.kind == Seen::Kind::kMessage) ++of_survivors;
       continue;
@@ -133,6 +139,24 @@ std::string GroupScene::CheckPair() {
              : "the third process: " + std::to_string(joins) + " joins and " +
                    std::to_string(ends) + " ends in" +
                    steps::TextOf(witness_->pair_log());
+}
+
+// Takes what can be had, the dead one's units first, and writes into it.
+void GroupScene::Scribble() {
+  constexpr std::size_t kSizes[] = {100, 2000, 4000, 30'000, 300'000};
+  constexpr std::size_t kBytesEach = 300'000;
+  std::vector<std::byte*> all;
+  for (const std::size_t bytes : kSizes) {
+    for (std::size_t sum = 0; sum < kBytesEach; sum += bytes + 900) {
+      const auto payload = attachment_->AllocPayload(bytes);
+      if (!payload) break;
+      std::memset(*payload, static_cast<int>(kScribble), bytes);
+      all.push_back(*payload);
+    }
+  }
+  for (std::byte* const payload : all) {
+    Must(attachment_->FreePayload(payload).ok(), "the driver cannot free");
+  }
 }
 
 // But for the FIFOs of life, which stay until somebody else has the slot.

@@ -1,4 +1,6 @@
 // Messages: sending, receiving, keeping, waiting.
+#include <cstring>
+
 #include "tests/process/group_scene.h"
 #include "tests/process/operation.h"
 
@@ -84,6 +86,7 @@ void AddSending(std::vector<Operation>* all) {
   in_place.prepare = [](Child& child) {
     AttachAndJoin(child);
     Must(cpg_zcb_alloc(child.handle, kSmall, &child.buffer) == CS_OK, "alloc");
+    std::memset(child.buffer, 'c', kSmall);
   };
   in_place.run = [](Child& child) { return SendBuffer(child, kSmall); };
   all->push_back(in_place);
@@ -94,6 +97,7 @@ void AddSending(std::vector<Operation>* all) {
     Must(
         cpg_zcb_alloc_aligned(child.handle, 4096, 4096, &child.buffer) == CS_OK,
         "alloc");
+    std::memset(child.buffer, 'c', 4096);
   };
   aligned.run = [](Child& child) { return SendBuffer(child, 4096); };
   all->push_back(aligned);

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -19,7 +20,7 @@ Seen SeenOf(const cpg_zcb_message& message) {
   if (message.kind == CPG_ZCB_MESSAGE) {
     seen.length_bytes = message.length;
     seen.hash =
-        HashOf({static_cast<const std::byte*>(message.data), message.length});
+        DigestOf({static_cast<const std::byte*>(message.data), message.length});
     return seen;
   }
   seen.kind = message.reason == CPG_REASON_JOIN    ? Seen::Kind::kJoin
@@ -126,6 +127,7 @@ Witness::Witness() {
   pid_ = fork();
   if (pid_ < 0) std::abort();
   if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it may sleep
     close(ends[0]);
     socket_ = ends[1];
     Serve();
