@@ -50,8 +50,11 @@ struct EventLog {
 
 inline std::string TextOf(const EventLog& log) {
   static constexpr const char* kNames[] = {"message", "join", "leave", "down"};
+  constexpr std::size_t kMostWords = 20;
+  const auto all = log.all();
   std::string text;
-  for (const Seen& seen : log.all()) {
+  for (const Seen& seen :
+       all.subspan(all.size() > kMostWords ? all.size() - kMostWords : 0)) {
     text += " " + std::to_string(seen.sequence) + ":" +
             kNames[static_cast<std::size_t>(seen.kind)] + "(" +
             std::to_string(seen.pid) + "," + std::to_string(seen.length_bytes) +

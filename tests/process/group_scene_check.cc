@@ -261,6 +261,9 @@ std::string GroupScene::WorkBesides(const ChildFacts& child, bool thorough) {
   // To its own group, while there is room.
   if (!Send(50)) return "besides: cannot send to its group";
   Read(me_.member.get(), log_.get());
+  // What is not the stopped one's is used anew.
+  attachment_->ReclaimAllGroups();
+  Scribble();
   return thorough && !witness_waits_ ? FillAndSeeRefusal(child) : "";
 }
 
@@ -270,6 +273,7 @@ std::string GroupScene::FillAndSeeRefusal(const ChildFacts& child) {
   for (int i = 0; i < kMost && !was_refused; ++i) {
     const auto payload = attachment_->AllocPayload(8);
     if (!payload) return "full ring: no memory";
+    std::memset(*payload, 'f', 8);
     const Outcome sent = me_.member->Send(*payload, 8);
     if (!sent) {
       if (sent.status() != Status::kTryAgain) {

@@ -169,9 +169,15 @@ void AddReceiving(std::vector<Operation>* all) {
   retain.run = [](Child& child) {
     cpg_zcb_message message{};
     return cpg_zcb_next(child.handle, &message) == CS_OK &&
+           (child.kept = message.data) != nullptr &&
            cpg_zcb_retain(child.handle, message.data) == CS_OK &&
            cpg_zcb_retain(child.handle, message.data) == CS_OK &&
            cpg_zcb_next(child.handle, &message) == CS_OK;
+  };
+  retain.finish = [](Child& child) {
+    // Whatever the others have done meanwhile.
+    Must(DigestOf({static_cast<const std::byte*>(child.kept), kSmall}) == 'd',
+         "what was kept has changed");
   };
   all->push_back(retain);
 
