@@ -63,7 +63,7 @@ Kind NameDifference(const Events& log, std::size_t at,
 class Weaver {
  public:
   Weaver(const History& history, std::uint32_t group, Verdict* verdict)
-      : history_(history), verdict_(verdict) {
+      : history_(history), group_(group), verdict_(verdict) {
     for (std::uint32_t i = 0; i < history.memberships.size(); ++i) {
       const Membership& membership = history.memberships[i];
       if (membership.group != group) continue;
@@ -86,6 +86,10 @@ class Weaver {
       if (!seen_.contains(Who(membership))) roots.push_back(membership);
     }
     if (roots.size() > 1 && !EveryProcessJoinsOnce()) {
+      if (IsCutShort()) {
+        Grow(roots[0]);  // whoever was there first; the rest nobody can judge
+        return std::move(result_);
+      }
       verdict_->violations.push_back(
           {Kind::kCannotJudge, roots[1],
            "pieces of an order, and a process that joined twice"});
@@ -93,7 +97,7 @@ class Weaver {
     }
     for (const std::uint32_t root : roots) Grow(root);
     for (const auto& [membership, events] : logs_) {
-      if (!result_.begins.contains(membership)) {
+      if (!result_.begins.contains(membership) && !IsCutShort()) {
         verdict_->violations.push_back(
             {Kind::kJoinUnseen, membership,
              "its join is not where those who saw it have it"});
@@ -106,6 +110,9 @@ class Weaver {
   Address Who(std::uint32_t membership) const {
     return history_.memberships[membership].who;
   }
+
+  // Whoever might have seen a join at its end was killed.
+  bool IsCutShort() const { return history_.cut_short.contains(group_); }
 
   bool EveryProcessJoinsOnce() const {
     return std::ranges::all_of(
@@ -196,6 +203,7 @@ class Weaver {
   }
 
   const History& history_;
+  const std::uint32_t group_;
   Verdict* const verdict_;
   std::map<Address, std::vector<std::uint32_t>> of_process_;
   std::map<std::uint32_t, Events> logs_;  // those with anything in them

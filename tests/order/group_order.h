@@ -41,7 +41,8 @@ struct GroupOrder {
 // Lays every log of `group` where its owner's join is in the order, and reports
 // each that differs from the others there. The `n`th join of a process in the
 // order is the `n`th of its memberships that was not refused; if the order is
-// in several pieces, a process may have one membership only (kCannotJudge).
+// in several pieces, a process may have one membership only (kCannotJudge; if
+// the group was cut short, only the first piece counts).
 GroupOrder PutInOrder(const History& history, std::uint32_t group,
                       Verdict* verdict);
 

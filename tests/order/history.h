@@ -10,6 +10,7 @@
 #include <compare>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -100,12 +101,19 @@ struct Membership {
   // It read on until all other processes had ended, and everybody who noticed
   // a death had said so.
   bool read_until_alone = false;
+  // Others may have put it out, at any time, without its knowing: its end is
+  // then a process down, whatever it did, and a send of each thread that ran
+  // into that may be lost.
+  bool may_be_evicted = false;
   std::array<Lane, kLanes> lanes;
   std::vector<Event> log;
 };
 
 struct History {
   std::vector<Membership> memberships;
+  // Groups whose members all were killed within a moment: the last of them may
+  // have seen an order that nobody else lived to see the beginning of.
+  std::set<std::uint32_t> cut_short;
 };
 
 // For people.

@@ -1,6 +1,7 @@
 #include "tests/order/journal.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -35,23 +36,36 @@ struct Journal::Chunk {
 };
 
 Journal::Journal(std::size_t memberships, std::size_t log_bytes)
+    : Journal(memberships, log_bytes, memfd_create("journal", MFD_CLOEXEC)) {
+  if (ftruncate(descriptor_, static_cast<off_t>(bytes_)) != 0) std::abort();
+}
+
+Journal::Journal(std::size_t memberships, std::size_t log_bytes, int descriptor)
     : membership_count_(memberships),
       chunk_count_(log_bytes / sizeof(Chunk)),
       bytes_(sizeof(Header) + memberships * sizeof(SharedMembership) +
-             chunk_count_ * sizeof(Chunk)) {
+             chunk_count_ * sizeof(Chunk)),
+      descriptor_(descriptor) {
+  Map();
+}
+
+void Journal::Map() {
   void* memory = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                      MAP_SHARED | MAP_NORESERVE, descriptor_, 0);
   if (memory == MAP_FAILED) std::abort();
   auto* at = static_cast<std::byte*>(memory);
   // All-zero is the beginning of each of them.
   header_ = reinterpret_cast<Header*>(at);
   at += sizeof(Header);
   memberships_ = reinterpret_cast<SharedMembership*>(at);
-  at += memberships * sizeof(SharedMembership);
+  at += membership_count_ * sizeof(SharedMembership);
   chunks_ = reinterpret_cast<Chunk*>(at);
 }
 
-Journal::~Journal() { munmap(header_, bytes_); }
+Journal::~Journal() {
+  munmap(header_, bytes_);
+  close(descriptor_);
+}
 
 Entry Journal::Begin(std::uint32_t group, Address who) {
   const std::uint32_t number = header_->memberships.fetch_add(1, kRelaxed);
@@ -114,6 +128,7 @@ History Journal::Read() const {
     membership.end = Membership::End(shared.end.load(kRelaxed));
     membership.read_to_its_leave = shared.read_to_its_leave.load(kRelaxed) != 0;
     membership.read_until_alone = shared.read_until_alone.load(kRelaxed) != 0;
+    membership.may_be_evicted = shared.may_be_evicted.load(kRelaxed) != 0;
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
       membership.lanes[lane] = {shared.lanes[lane].begun.load(kRelaxed),
                                 shared.lanes[lane].sent.load(kRelaxed),
@@ -165,6 +180,8 @@ void Entry::LeaveReturned(bool left) {
 void Entry::ReadToItsLeave() { shared_->read_to_its_leave.store(1, kRelaxed); }
 
 void Entry::ReadUntilAlone() { shared_->read_until_alone.store(1, kRelaxed); }
+
+void Entry::MayBeEvicted() { shared_->may_be_evicted.store(1, kRelaxed); }
 
 std::uint32_t Entry::SendCalled(std::uint32_t lane) {
   const std::uint32_t number = shared_->lanes[lane].sent.load(kRelaxed);

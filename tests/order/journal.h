@@ -37,6 +37,7 @@ struct SharedMembership {
   std::atomic<std::uint32_t> end;   // a Membership::End
   std::atomic<std::uint32_t> read_to_its_leave;
   std::atomic<std::uint32_t> read_until_alone;
+  std::atomic<std::uint32_t> may_be_evicted;
   std::array<SharedLane, kLanes> lanes;
   std::atomic<std::uint32_t> first_chunk;  // of the log; 0: none
 };
@@ -54,6 +55,7 @@ class Entry {
   void LeaveReturned(bool left);
   void ReadToItsLeave();
   void ReadUntilAlone();
+  void MayBeEvicted();
 
   // --- sends: the number of the next one; then whether it was CS_OK.
   std::uint32_t SendCalled(std::uint32_t lane);
@@ -87,9 +89,15 @@ class Journal {
   // Room for that many memberships and bytes of logs; only what is used of it
   // takes memory. To be made before the processes are forked.
   Journal(std::size_t memberships, std::size_t log_bytes);
+  // The same one again, in a program that was executed with its descriptor;
+  // the numbers are those it was made with.
+  Journal(std::size_t memberships, std::size_t log_bytes, int descriptor);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
+
+  // Closed on exec; whoever wants it beyond clears that flag.
+  int descriptor() const { return descriptor_; }
 
   // Before cpg_join is called. Aborts when there is no room.
   Entry Begin(std::uint32_t group, Address who);
@@ -108,6 +116,7 @@ class Journal {
   friend class Entry;
   struct Header;
   struct Chunk;
+  void Map();
   std::uint32_t NewChunk();
   Chunk& ChunkAt(std::uint32_t index) const;
   void ReadLog(const SharedMembership& shared, std::vector<Event>* log) const;
@@ -115,6 +124,7 @@ class Journal {
   std::size_t membership_count_;
   std::size_t chunk_count_;
   std::size_t bytes_ = 0;
+  int descriptor_ = -1;
   Header* header_ = nullptr;
   SharedMembership* memberships_ = nullptr;
   Chunk* chunks_ = nullptr;

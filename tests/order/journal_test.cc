@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "tests/order/wire.h"
 #include "tests/support/child_process.h"
@@ -105,6 +106,18 @@ TEST(JournalTest, TheKilledAreReadUpToWhereTheyGot) {
   const Membership read = journal.Read().memberships.at(0);
   EXPECT_EQ(read.log, std::vector<Event>{AMessage(0)});
   EXPECT_EQ(read.lanes[0], (Lane{1, 1, 0}));
+}
+
+TEST(JournalTest, WhoHasItsDescriptorFindsItAgain) {
+  Journal journal(1, 1 << 16);
+  Entry entry = journal.Begin(3, {1, 50});
+  entry.MayBeEvicted();
+  entry.Append(AMessage(0));
+  const Journal again(1, 1 << 16, dup(journal.descriptor()));
+  const Membership read = again.Read().memberships.at(0);
+  EXPECT_EQ(read.group, 3U);
+  EXPECT_TRUE(read.may_be_evicted);
+  EXPECT_EQ(read.log, std::vector<Event>{AMessage(0)});
 }
 
 TEST(JournalTest, ComplaintsOfAllProcessesAreKept) {

@@ -25,6 +25,8 @@ std::size_t RollLength(Dice* dice) {
   return WireBytes() + extra;
 }
 
+int RollWaitMs(Dice* dice) { return static_cast<int>(dice->Below(4)); }
+
 std::optional<MessageId> RollMention(std::uint32_t own_group,
                                      const Sightings& sightings, Dice* dice) {
   std::vector<MessageId> others;
@@ -38,7 +40,8 @@ std::optional<MessageId> RollMention(std::uint32_t own_group,
 }  // namespace
 
 cpg_name GroupName(std::uint32_t group) {
-  const std::string text = "order-" + std::to_string(group);
+  // A region that follows another one has groups of the same names.
+  const std::string text = "order-" + std::to_string(group % kGroupsOfARegion);
   cpg_name name{};
   name.length = static_cast<std::uint32_t>(text.size());
   text.copy(name.value, sizeof(name.value));
@@ -46,11 +49,12 @@ cpg_name GroupName(std::uint32_t group) {
 }
 
 Participant::Participant(Journal* journal, Mode mode, Sightings* sightings,
-                         Listener* listener)
+                         Listener* listener, const Habits& habits)
     : journal_(journal),
       mode_(mode),
       sightings_(sightings),
-      listener_(listener) {
+      listener_(listener),
+      habits_(habits) {
   self_.pid = static_cast<std::uint32_t>(getpid());
   Initialize();
 }
@@ -66,6 +70,14 @@ void Participant::Fail(const char* call, cs_error_t error) const {
   _exit(kFailed);
 }
 
+bool Participant::MayBeEvicted() const {
+  return entry_.has_value() && entry_->group() >= habits_.evicts_from;
+}
+
+bool Participant::IsEviction(cs_error_t error) const {
+  return error == CS_ERR_LIBRARY && MayBeEvicted();
+}
+
 // --- membership --------------------------------------------------------------
 
 bool Participant::Join(std::uint32_t group) {
@@ -75,7 +87,16 @@ bool Participant::Join(std::uint32_t group) {
   entry_ = journal_->Begin(group, self_);
   view_size_ = 0;
   leaving_ = false;
+  if (MayBeEvicted()) entry_->MayBeEvicted();
+  const std::uint64_t evict_ms = MayBeEvicted() ? habits_.evict_after_ms : 0;
+  const cs_error_t set =
+      cpg_zcb_option_set(handle_, CPG_ZCB_OPTION_EVICT_MS, evict_ms);
+  if (set != CS_OK) Fail("cpg_zcb_option_set", set);
   const cs_error_t error = cpg_join(handle_, &name);
+  if (IsEviction(error)) {  // while it joined: it was a member, or it was not
+    evicted_ = true;
+    return false;
+  }
   entry_->JoinReturned(error == CS_OK);
   if (error == CS_OK) {
     outside_ = *entry_;
@@ -84,7 +105,8 @@ bool Participant::Join(std::uint32_t group) {
   }
   entry_.reset();
   // The process's last membership in it may not be over.
-  if (error != CS_ERR_EXIST && error != CS_ERR_TRY_AGAIN) {
+  if (error != CS_ERR_EXIST && error != CS_ERR_TRY_AGAIN &&
+      !(error == CS_ERR_NO_RESOURCES && habits_.is_crowded)) {
     Fail("cpg_join", error);
   }
   return false;
@@ -96,6 +118,10 @@ bool Participant::Leave() {
   const cs_error_t error = cpg_leave(handle_, &name);
   entry_->LeaveReturned(error == CS_OK);
   leaving_ = error == CS_OK;
+  if (IsEviction(error)) {
+    evicted_ = true;
+    return true;  // it has left, in a way
+  }
   if (error != CS_OK && error != CS_ERR_TRY_AGAIN) Fail("cpg_leave", error);
   return leaving_;
 }
@@ -105,7 +131,7 @@ void Participant::Finalize() {
   const cs_error_t error = cpg_finalize(std::exchange(handle_, 0));
   if (error != CS_OK) Fail("cpg_finalize", error);
   entry_.reset();
-  leaving_ = own_leave_read_ = false;
+  leaving_ = own_leave_read_ = evicted_ = false;
 }
 
 void Participant::Reopen(Mode mode) {
@@ -143,7 +169,13 @@ Participant::Sent Participant::SendOn(cpg_handle_t handle, Entry* entry,
       return Sent::kYes;
     case CS_ERR_TRY_AGAIN:
     case CS_ERR_NO_MEMORY:
+    case CS_ERR_TIMEOUT:
+    case CS_ERR_BUSY:
       return Sent::kFull;
+    case CS_ERR_LIBRARY:
+      if (entry->group() < habits_.evicts_from) Fail("a send", error);
+      if (lane == 0) evicted_ = true;
+      return Sent::kNoMember;
     case CS_ERR_NOT_EXIST:
     case CS_ERR_BAD_HANDLE:
       // It left, or was finalized, under our hands; or we are the owner, and
@@ -158,7 +190,7 @@ Participant::Sent Participant::SendOn(cpg_handle_t handle, Entry* entry,
 cs_error_t Participant::SendBytes(cpg_handle_t handle, const Wire& wire,
                                   std::size_t length_bytes, Dice* dice) {
   if (mode_ != Mode::kV1 && !dice->OneIn(4)) {
-    return SendInPlace(handle, wire, length_bytes);
+    return SendInPlace(handle, wire, length_bytes, dice);
   }
   std::vector<std::byte> bytes(length_bytes);
   WriteWire(wire, bytes.data(), length_bytes);
@@ -178,17 +210,33 @@ cs_error_t Participant::SendBytes(cpg_handle_t handle, const Wire& wire,
     pieces[i] = {bytes.data() + at, part};
     at += part;
   }
+  if (habits_.waits && dice->OneIn(16)) {
+    return cpg_zcb_mcastv_timed(handle, CPG_TYPE_AGREED, pieces.data(),
+                                pieces.size(), RollWaitMs(dice));
+  }
   return cpg_mcast_joined(handle, CPG_TYPE_AGREED, pieces.data(),
                           pieces.size());
 }
 
 cs_error_t Participant::SendInPlace(cpg_handle_t handle, const Wire& wire,
-                                    std::size_t length_bytes) {
+                                    std::size_t length_bytes, Dice* dice) {
   void* buffer = nullptr;
-  cs_error_t error = cpg_zcb_alloc(handle, length_bytes, &buffer);
+  std::size_t buffer_bytes = length_bytes;
+  if (habits_.large_one_in != 0 && dice->OneIn(habits_.large_one_in)) {
+    buffer_bytes += dice->Below(3 << 20);  // an extent, as a rule
+  }
+  cs_error_t error =
+      habits_.large_one_in != 0 && dice->OneIn(32)
+          ? cpg_zcb_alloc_aligned(handle, buffer_bytes, 64U << dice->Below(12),
+                                  &buffer)
+          : cpg_zcb_alloc(handle, buffer_bytes, &buffer);
   if (error != CS_OK) return error;
   WriteWire(wire, static_cast<std::byte*>(buffer), length_bytes);
-  error = cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, length_bytes);
+  error =
+      habits_.waits && dice->OneIn(16)
+          ? cpg_zcb_mcast_timed(handle, CPG_TYPE_AGREED, buffer, length_bytes,
+                                RollWaitMs(dice))
+          : cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, length_bytes);
   // Not taken: still ours. A handle that was finalized meanwhile cannot give it
   // back, so it is the exit's.
   if (error != CS_OK) (void)cpg_zcb_free(handle, buffer);

@@ -19,11 +19,27 @@
 
 namespace zcb::order {
 
+// What a run lets its participants do.
+struct Habits {
+  // Groups from this one on: senders put out who does not read.
+  std::uint32_t evicts_from = ~0U;
+  std::uint32_t evict_after_ms = 0;
+  // Refusals for want of room in tables, not only in rings, are no failures.
+  bool is_crowded = false;
+  // Once in so many sends the buffer is far larger than its message; 0: never.
+  std::uint32_t large_one_in = 0;
+  // Sends and reads that wait for a moment, too.
+  bool waits = false;
+};
+
 enum class Mode : std::uint8_t {
   kV1,    // callbacks, copies
   kZcb,   // callbacks, in place
   kPull,  // cpg_zcb_next
 };
+
+// Groups of different regions, one after the other, have different numbers.
+inline constexpr std::uint32_t kGroupsOfARegion = 64;
 
 cpg_name GroupName(std::uint32_t group);
 
@@ -47,7 +63,7 @@ class Participant {
 
   // `sightings`: the owner's.
   Participant(Journal* journal, Mode mode, Sightings* sightings,
-              Listener* listener);
+              Listener* listener, const Habits& habits = {});
   // Finalizes. No second thread any more.
   ~Participant();
   Participant(const Participant&) = delete;
@@ -64,8 +80,12 @@ class Participant {
   // After Finalize(): a new handle.
   void Reopen(Mode mode);
   bool is_open() const { return handle_ != 0; }
+  // Others have put it out: to be finalized.
+  bool is_evicted() const { return evicted_; }
   // From a join until the own leave was read.
-  bool is_member() const { return entry_.has_value() && !own_leave_read_; }
+  bool is_member() const {
+    return entry_.has_value() && !own_leave_read_ && !evicted_;
+  }
   bool is_leaving() const { return leaving_; }
   bool may_send() const { return is_member() && !leaving_; }
   std::uint32_t group() const { return entry_->group(); }
@@ -87,7 +107,11 @@ class Participant {
   void ReadAll();
   // Waits for an event and reads it.
   void WaitForOne();
+  // The same, but for that long at most.
+  void WaitForOne(int timeout_ms);
   int Descriptor();
+  // For calls that are no part of the order; 0: none.
+  cpg_handle_t handle() const { return handle_; }
   // Whether messages were read since the last call that mention `group`.
   bool TakeMentionOf(std::uint32_t group);
   // Writes down that `other` has just read all that it could.
@@ -108,8 +132,12 @@ class Participant {
   cs_error_t SendBytes(cpg_handle_t handle, const Wire& wire,
                        std::size_t length_bytes, Dice* dice);
   cs_error_t SendInPlace(cpg_handle_t handle, const Wire& wire,
-                         std::size_t length_bytes);
+                         std::size_t length_bytes, Dice* dice);
+  // Whether `error` says that others have put this one out, which may be.
+  bool IsEviction(cs_error_t error) const;
+  bool MayBeEvicted() const;
   bool Pull();
+  bool TakePulled(const cpg_zcb_message& message);
   void EndRead();
   void HearMessage(Address sender, const void* bytes, std::size_t length_bytes);
   void HearView(const cpg_address* members, std::size_t member_count,
@@ -117,7 +145,8 @@ class Participant {
                 const cpg_address* joined, std::size_t joined_count);
   void HearPulledView(const cpg_zcb_message& view);
   void Heard();
-  void MaybeKeep(const void* bytes, std::size_t length_bytes);
+  // False: put out, so the bytes may have been anything.
+  bool MaybeKeep(const void* bytes, std::size_t length_bytes);
   void Dispatch(cs_dispatch_flags_t how);
   void Initialize();
   // What the library must not answer: nothing that follows would mean much.
@@ -127,11 +156,13 @@ class Participant {
   Mode mode_;
   Sightings* const sightings_;
   Listener* const listener_;
+  const Habits habits_;
   Address self_;
   cpg_handle_t handle_ = 0;
   bool leaving_ = false;         // cpg_leave returned CS_OK
   bool own_leave_read_ = false;  // but reading is not over yet
-  std::uint32_t reads_ = 0;      // under way, one in the other
+  bool evicted_ = false;
+  std::uint32_t reads_ = 0;  // under way, one in the other
   std::size_t view_size_ = 0;
   std::uint32_t events_read_ = 0;
   std::map<std::uint32_t, bool> mentioned_;

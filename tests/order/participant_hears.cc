@@ -46,7 +46,6 @@ struct Participant::Callbacks {
                                std::uint32_t nodeid, std::uint32_t pid,
                                const void* msg, std::size_t length_bytes) {
     if (Participant* self = Of(handle)) {
-      self->MaybeKeep(msg, length_bytes);
       self->HearMessage({nodeid, pid}, msg, length_bytes);
     }
   }
@@ -100,6 +99,8 @@ void Participant::HearMessage(Address sender, const void* bytes,
   event.kind = Event::Kind::kMessage;
   event.sender = sender;
   const auto wire = ReadWire(bytes, length_bytes);
+  // After its bytes were read: they were whose they seemed to be until now.
+  if (mode_ != Mode::kV1 && !MaybeKeep(bytes, length_bytes)) return;
   event.intact = wire.has_value();
   if (wire) {
     event.id = wire->id;
@@ -154,11 +155,22 @@ void Participant::Heard() {
   if (listener_ != nullptr) listener_->Heard(this);
 }
 
-void Participant::MaybeKeep(const void* bytes, std::size_t length_bytes) {
-  if (kept_.size() >= kMostKept || events_read_ % kKeepOneIn != 0) return;
+bool Participant::MaybeKeep(const void* bytes, std::size_t length_bytes) {
+  const bool keeps = kept_.size() < kMostKept && events_read_ % kKeepOneIn == 0;
+  if (!keeps && !MayBeEvicted()) return true;
   const cs_error_t error = cpg_zcb_retain(handle_, bytes);
+  if (IsEviction(error)) {
+    evicted_ = true;
+    return false;
+  }
   if (error != CS_OK) Fail("cpg_zcb_retain", error);
-  kept_.push_back({bytes, length_bytes});
+  if (keeps) {
+    kept_.push_back({bytes, length_bytes});
+    return true;
+  }
+  const cs_error_t released = cpg_zcb_release(bytes);
+  if (released != CS_OK) Fail("cpg_zcb_release", released);
+  return true;
 }
 
 // --- reading -----------------------------------------------------------------
@@ -167,6 +179,10 @@ void Participant::Dispatch(cs_dispatch_flags_t how) {
   const cs_error_t error = cpg_dispatch(handle_, how);
   if (error == CS_OK || handle_ == 0) return;  // 0: finalized in a callback
   if (error == CS_ERR_TRY_AGAIN && how == CS_DISPATCH_ONE_NONBLOCKING) return;
+  if (IsEviction(error)) {
+    evicted_ = true;
+    return;
+  }
   Fail("cpg_dispatch", error);
 }
 
@@ -174,11 +190,18 @@ bool Participant::Pull() {
   cpg_zcb_message message{};
   const cs_error_t error = cpg_zcb_next(handle_, &message);
   if (error == CS_ERR_TRY_AGAIN) return false;
+  if (IsEviction(error)) {
+    evicted_ = true;
+    return false;
+  }
   if (error != CS_OK) Fail("cpg_zcb_next", error);
+  return TakePulled(message);
+}
+
+bool Participant::TakePulled(const cpg_zcb_message& message) {
   if (message.kind == CPG_ZCB_VIEW) {
     HearPulledView(message);
   } else {
-    MaybeKeep(message.data, message.length);
     HearMessage({message.nodeid, message.pid}, message.data, message.length);
   }
   return true;
@@ -210,6 +233,23 @@ void Participant::ReadAll() {
 void Participant::WaitForOne() {
   ++reads_;
   Dispatch(CS_DISPATCH_ONE);  // kPull: there is no pull that waits
+  EndRead();
+}
+
+void Participant::WaitForOne(int timeout_ms) {
+  ++reads_;
+  cpg_zcb_message message{};
+  const cs_error_t error =
+      mode_ == Mode::kPull
+          ? cpg_zcb_next_timed(handle_, &message, timeout_ms)
+          : cpg_zcb_dispatch_timed(handle_, CS_DISPATCH_ONE, timeout_ms);
+  if (IsEviction(error)) {
+    evicted_ = true;
+  } else if (error == CS_OK && mode_ == Mode::kPull) {
+    (void)TakePulled(message);
+  } else if (error != CS_OK && error != CS_ERR_TIMEOUT && handle_ != 0) {
+    Fail("a wait for one event", error);
+  }
   EndRead();
 }
 

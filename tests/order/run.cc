@@ -93,7 +93,10 @@ class Coordinator {
   void StartWitness() {
     witness_ = std::make_unique<ChildProcess>([&] {
       stop_.CloseWrite();
-      const WitnessOrders orders{seed_, ready_.ends[1], stop_.ends[0]};
+      WitnessOrders orders;
+      orders.seed = seed_;
+      orders.ready_to = ready_.ends[1];
+      orders.stop_from = stop_.ends[0];
       // The last of them: what a clean exit gives back is a part of it.
       std::exit(RunWitness(&journal_, orders));
       return 0;

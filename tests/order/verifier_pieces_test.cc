@@ -51,6 +51,12 @@ TEST_F(ReturnTest, WithoutAWitnessNobodyCanTellWhichMembershipItWas) {
   EXPECT_NE(std::ranges::count(Kinds(), Kind::kCannotJudge), 0);
 }
 
+TEST_F(ReturnTest, NobodyHasToTellInAGroupThatWasCutShort) {
+  history_.memberships.erase(history_.memberships.begin());
+  history_.cut_short = {0};
+  EXPECT_EQ(std::ranges::count(Kinds(), Kind::kCannotJudge), 0);
+}
+
 // --- nobody there from first to last -----------------------------------------
 
 // 10 is killed before it sees 20's join; 20 is killed; 30 finds its ghost.

@@ -157,6 +157,13 @@ TEST_F(VerifierTest, EitherReasonWillDoForOneKilledWithinItsLeave) {
   EXPECT_EQ(Kinds(), std::vector<Kind>{});
 }
 
+TEST_F(VerifierTest, OneThatMayBeEvictedMayLeaveByAProcessDown) {
+  ReplaceEverywhere(Left(20, CPG_REASON_LEAVE, {10, 30}),
+                    Left(20, CPG_REASON_PROCDOWN, {10, 30}));
+  At(kLeaver).may_be_evicted = true;
+  EXPECT_TRUE(Verify(history_).violations.empty());
+}
+
 TEST_F(VerifierTest, AnUnsortedListIsNamed) {
   ReplaceEverywhere(Joined(30, {10, 20, 30}), Joined(30, {10, 30, 20}));
   ExpectFound(Kind::kListNotSorted, kWitness);
@@ -241,6 +248,16 @@ TEST_F(VerifierTest, ALostLastMessageOfAKilledSenderIsNamed) {
 
 TEST_F(VerifierTest, ALostLastMessageOfALeaverIsNamed) {
   EraseEverywhere(Message(kLeaver, 20, 1));
+  ExpectOnly(Kind::kSentButNotDelivered);
+}
+
+TEST_F(VerifierTest, OneThatMayBeEvictedLosesOneSendOfAThreadAndNoMore) {
+  At(kKilled).may_be_evicted = true;
+  ++At(kKilled).lanes[0].sent;
+  ++At(kKilled).lanes[0].begun;
+  EXPECT_TRUE(Verify(history_).violations.empty());
+  ++At(kKilled).lanes[0].sent;
+  ++At(kKilled).lanes[0].begun;
   ExpectOnly(Kind::kSentButNotDelivered);
 }
 

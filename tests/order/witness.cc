@@ -2,7 +2,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <array>
 #include <memory>
 #include <vector>
 
@@ -16,17 +15,20 @@ namespace {
 class Witness {
  public:
   Witness(Journal* journal, const WitnessOrders& orders)
-      : journal_(journal), orders_(orders), dice_(orders.seed, ~0ULL) {}
+      : journal_(journal),
+        orders_(orders),
+        plan_(orders.plan),
+        dice_(orders.seed, ~0ULL) {}
 
   void Run() {
-    for (std::uint32_t group = 0; group < kWitnessed; ++group) Join(group);
+    for (std::uint32_t i = 0; i < plan_.witnessed; ++i) Join(plan_.first + i);
     Say(orders_.ready_to);
-    WatchUntilTold();
+    while (WatchUntilTold() == WitnessOrders::kBeAlone) BeAlone();
     // Every second time it is the bells alone that tell of the last deaths.
     if (orders_.seed % 2 == 1) WaitUntilAlone();
     // A join looks for whoever has died: after it, all of that is in the order.
-    for (std::uint32_t group = kWitnessed; group < kGroups; ++group) {
-      Join(group);
+    for (std::uint32_t i = plan_.witnessed; i < plan_.count; ++i) {
+      Join(plan_.first + i);
     }
     for (const auto& who : members_) {
       who->ReadAll();
@@ -48,15 +50,41 @@ class Witness {
     if (write(descriptor, &byte, 1) != 1) _exit(3);
   }
 
-  // Reads, and now and then says something; sleeps when there is nothing.
-  void WatchUntilTold() {
-    std::array<pollfd, kWitnessed + 1> waits{};
-    for (std::uint32_t i = 0; i < kWitnessed; ++i) {
+  // By what the descriptors say and nothing else: a bell that was lost is not
+  // made good by looking anyway.
+  void BeAlone() {
+    for (const auto& who : members_) {
+      pollfd wait{who->Descriptor(), POLLIN, 0};
+      while (who->view_size() != 1) {
+        if (poll(&wait, 1, -1) < 0) _exit(3);
+        who->ReadAll();
+      }
+    }
+    for (const auto& who : members_) {
+      who->ReadAll();
+      who->ReleaseKept();
+    }
+    Say(orders_.ready_to);
+    (void)Listen();
+  }
+
+  char Listen() {
+    char told = 0;
+    if (read(orders_.stop_from, &told, 1) != 1) _exit(3);
+    return told;
+  }
+
+  // Reads, and now and then says something; sleeps when there is nothing. What
+  // it was told.
+  char WatchUntilTold() {
+    const std::uint32_t count = plan_.witnessed;
+    std::vector<pollfd> waits(count + 1);
+    for (std::uint32_t i = 0; i < count; ++i) {
       waits[i] = {members_[i]->Descriptor(), POLLIN, 0};
     }
-    waits[kWitnessed] = {orders_.stop_from, POLLIN, 0};
-    while (waits[kWitnessed].revents == 0) {
-      for (std::uint32_t i = 0; i < kWitnessed; ++i) {
+    waits[count] = {orders_.stop_from, POLLIN, 0};
+    while (waits[count].revents == 0) {
+      for (std::uint32_t i = 0; i < count; ++i) {
         if ((waits[i].revents & POLLIN) == 0) continue;
         Participant& who = *members_[i];
         if (dice_.OneIn(2)) {
@@ -70,6 +98,7 @@ class Witness {
       }
       if (poll(waits.data(), waits.size(), -1) < 0) _exit(3);
     }
+    return Listen();
   }
 
   void DrainMentionedTo(Participant* told) {
@@ -88,6 +117,7 @@ class Witness {
 
   Journal* const journal_;
   const WitnessOrders orders_;
+  const GroupPlan plan_;
   Dice dice_;
   Sightings sightings_;
   std::vector<std::unique_ptr<Participant>> members_;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -23,21 +24,22 @@ Mode RollMode(Dice* dice) { return Mode(dice->Below(3)); }
 // What the threads of the process have in common.
 class Process : public Participant::Listener {
  public:
-  Process(Journal* journal, const WorkerOrders& orders)
-      : journal_(journal), orders_(orders) {}
+  Process(Journal* journal, const WorkerOrders& orders, SideWork* side_work)
+      : journal_(journal), orders_(orders), side_work_(side_work) {}
 
   Journal* journal() const { return journal_; }
   const WorkerOrders& orders() const { return orders_; }
+  SideWork* side_work() const { return side_work_; }
 
   // One handle of the process at a time is a member of a group; it says so
   // before it asks for it. False: another one is.
   bool Claim(std::uint32_t group) {
     // acquire <- worker.claim: the last one's membership is over
-    return !claims_[group].exchange(true, std::memory_order_acquire);
+    return !ClaimOn(group).exchange(true, std::memory_order_acquire);
   }
   void Unclaim(std::uint32_t group) {
     // release -> worker.claim: the membership is over
-    claims_[group].store(false, std::memory_order_release);
+    ClaimOn(group).store(false, std::memory_order_release);
   }
 
   // Where the thread that owns nothing is to send; nullptr: anywhere.
@@ -59,6 +61,9 @@ class Process : public Participant::Listener {
   }
 
  private:
+  std::atomic<bool>& ClaimOn(std::uint32_t group) {
+    return claims_[group - orders_.plan.first];
+  }
   bool IsTime(std::atomic<std::uint32_t>* counter) {
     // relaxed: a counter
     return counter->fetch_add(1, std::memory_order_relaxed) == orders_.after;
@@ -71,7 +76,8 @@ class Process : public Participant::Listener {
 
   Journal* const journal_;
   const WorkerOrders orders_;
-  std::array<std::atomic<bool>, kGroups> claims_{};
+  SideWork* const side_work_;
+  std::array<std::atomic<bool>, GroupPlan::kMost> claims_{};
   std::atomic<Participant*> aim_{nullptr};
   std::atomic<std::uint32_t> steps_{0};
   std::atomic<std::uint32_t> sends_{0};
@@ -83,21 +89,30 @@ class Owner : public Participant::Listener {
  public:
   Owner(Process* process, std::uint32_t index)
       : process_(process),
+        plan_(process->orders().plan),
+        index_(index),
         dice_(process->orders().seed, process->orders().stream * 64 + index) {
     for (std::uint32_t i = 0; i < process->orders().handles_per_thread; ++i) {
-      seats_.push_back(
-          {std::make_unique<Participant>(process->journal(), RollMode(&dice_),
-                                         &sightings_, this),
-           kGroups});
+      seats_.push_back({std::make_unique<Participant>(
+                            process->journal(), RollMode(&dice_), &sightings_,
+                            this, process->orders().habits),
+                        plan_.end()});
     }
   }
 
   void Run() {
     for (std::uint32_t i = 0; i < process_->orders().steps_per_thread; ++i) {
       process_->CountStep();
-      Step(&RollSeat());
+      Seat& seat = RollSeat();
+      Step(&seat);
+      if (SideWork* const more = process_->side_work()) {
+        const bool goes_on = more->Step(index_, seat.who.get(), &dice_);
+        for (Seat& each : seats_) TidyUp(&each);
+        if (!goes_on) break;
+      }
     }
     for (Seat& seat : seats_) End(&seat);
+    if (SideWork* const more = process_->side_work()) more->Ended(index_);
   }
 
   Participant* At(std::size_t handle) { return seats_[handle].who.get(); }
@@ -133,7 +148,7 @@ class Owner : public Participant::Listener {
  private:
   static constexpr int kDeepest = 3;
 
-  // A handle, and the group that it claims; kGroups: none.
+  // A handle, and the group that it claims; the plan's end(): none.
   struct Seat {
     std::unique_ptr<Participant> who;
     std::uint32_t group;
@@ -145,7 +160,9 @@ class Owner : public Participant::Listener {
 
   void Step(Seat* seat) {
     Participant& who = *seat->who;
-    if (!who.is_open()) {
+    if (who.is_evicted()) {
+      who.Finalize();
+    } else if (!who.is_open()) {
       who.Reopen(RollMode(&dice_));
     } else if (!who.is_member()) {
       TryJoin(seat);
@@ -157,13 +174,14 @@ class Owner : public Participant::Listener {
   }
 
   void TryJoin(Seat* seat) {
-    const std::uint32_t group = dice_.Below(kGroups);
+    const std::uint32_t group = plan_.first + dice_.Below(plan_.count);
     if (!process_->Claim(group)) return;
     seat->group = group;
     if (!seat->who->Join(group)) {
+      if (seat->who->is_evicted()) return;  // TidyUp() does it
       // Also in a group that one joins once only: nothing came of it.
       process_->Unclaim(group);
-      seat->group = kGroups;
+      seat->group = plan_.end();
       return;
     }
     if (dice_.OneIn(2)) return;
@@ -244,9 +262,9 @@ class Owner : public Participant::Listener {
 
   // Whether by the own leave or by finalize: its membership is over.
   void TidyUp(Seat* seat) {
-    if (seat->group == kGroups || seat->who->is_member()) return;
-    if (seat->group < kWitnessed) process_->Unclaim(seat->group);
-    seat->group = kGroups;
+    if (seat->group == plan_.end() || seat->who->is_member()) return;
+    if (plan_.IsWitnessed(seat->group)) process_->Unclaim(seat->group);
+    seat->group = plan_.end();
   }
 
   void End(Seat* seat) {
@@ -262,6 +280,8 @@ class Owner : public Participant::Listener {
   }
 
   Process* const process_;
+  const GroupPlan plan_;
+  const std::uint32_t index_;
   Dice dice_;
   Sightings sightings_;
   std::vector<Seat> seats_;
@@ -294,8 +314,9 @@ void SendFromOutside(Process* process,
 
 }  // namespace
 
-int RunWorker(Journal* journal, const WorkerOrders& orders) {
-  Process process(journal, orders);
+int RunWorker(Journal* journal, const WorkerOrders& orders,
+              SideWork* side_work) {
+  Process process(journal, orders, side_work);
   std::vector<std::unique_ptr<Owner>> owners;
   for (std::uint32_t i = 0; i < orders.threads; ++i) {
     owners.push_back(std::make_unique<Owner>(&process, i));
@@ -305,9 +326,12 @@ int RunWorker(Journal* journal, const WorkerOrders& orders) {
   if (orders.sends_from_outside != 0) {
     outside = std::thread([&] { SendFromOutside(&process, owners, at_work); });
   }
+  // A thread that executes another program keeps the others from being made.
+  std::latch all_made(orders.threads);
   std::vector<std::thread> threads;
   for (const auto& owner : owners) {
-    threads.emplace_back([&owner, &at_work] {
+    threads.emplace_back([&owner, &at_work, &all_made] {
+      all_made.arrive_and_wait();
       owner->Run();
       at_work.fetch_sub(1, std::memory_order_relaxed);  // as above
     });
