@@ -2,11 +2,12 @@
 # Sourced by tools/dev: the steps of "check" that find more the longer they run.
 # Each takes --minutes N and hands its other options on to its program.
 
-readonly kSoaks=(order steps)
+readonly kSoaks=(order steps storm)
 
 # Minutes of each in a plain "check".
 readonly kOrderMinutes=2
 readonly kStepsMinutes=3
+readonly kStormMinutes=2
 # One run of a soak takes seconds; when this is over, it hangs.
 readonly kHangMinutes=10
 
@@ -51,4 +52,13 @@ check_steps() {
   local minutes="$kStepsMinutes" word
   for word in "$@"; do [[ "$word" != --all ]] || minutes=600; done
   run_soak //tests/process:steps "$minutes" --state "$(check_state)" "$@"
+}
+
+# A line is a round. One that hangs says so by itself, with the stacks. Kills
+# are counted over all runs of a build; asked for so many, it takes its time.
+check_storm() {
+  local minutes="$kStormMinutes"
+  [[ " $* " != *" --kills "* ]] || minutes=1440
+  run_soak //tests/storm:storm "$minutes" \
+    --state "$(check_state)/storm" "$@"
 }
