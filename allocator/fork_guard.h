@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "allocator/status.h"
+
 namespace zcb::alloc {
 
 // Says whether the process that armed it is the one that asks. It reads a word
@@ -20,8 +22,10 @@ class ForkGuard {
   // Never ours.
   ForkGuard() = default;
 
-  // Maps a page. On failure the guard is one that is never ours.
+  // Maps a page. On failure the guard is one that is never ours, and WhyNot()
+  // says why the last one failed: kNotSupported or kNoMemory.
   static ForkGuard Arm();
+  static Failure WhyNot();
 
   bool IsOurs() const {
     // relaxed: changed by the kernel alone, at fork.

@@ -18,9 +18,7 @@ Result<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
   try {
     if (Outcome checked = options.Check(); !checked) return checked.failure();
     RegionRegistry* registry = RegionRegistry::ForThisProcess();
-    if (registry == nullptr) {
-      return {Status::kNotSupported, "no page that is wiped on fork"};
-    }
+    if (registry == nullptr) return ForkGuard::WhyNot();
     return RegionOpener(options, registry).Open();
   } catch (const std::bad_alloc&) {
     return {Status::kNoMemory, "no private memory"};

@@ -29,9 +29,7 @@ Result<ProcessState*> ProcessState::FindOrMake() {
   while (seen == nullptr || !seen->guard_.IsOurs()) {
     PrepareUnwinder();
     std::unique_ptr<ProcessState> fresh(new ProcessState);
-    if (!fresh->guard_.IsOurs()) {
-      return {Status::kNotSupported, "no MADV_WIPEONFORK"};
-    }
+    if (!fresh->guard_.IsOurs()) return alloc::ForkGuard::WhyNot();
     // release -> process.state: the state is whole. Success gives up `seen`,
     // the parent's, for good. Failure acquire <- process.state: another
     // thread's was first.

@@ -37,20 +37,23 @@ struct Registry {
   std::vector<std::weak_ptr<Attachment>> attachments;
 };
 
-Registry& ProcessRegistry() {
+// nullptr: no guard page can be had. (A table without one would be given up at
+// the next call, and a region attached twice.)
+Registry* ProcessRegistry() {
   static std::atomic<Registry*> current{nullptr};
   // acquire <- registry.make: the table is built
   Registry* seen = current.load(std::memory_order_acquire);
-  if (seen != nullptr && seen->guard.IsOurs()) return *seen;
-  auto* fresh = new Registry;
+  if (seen != nullptr && seen->guard.IsOurs()) return seen;
+  auto fresh = std::make_unique<Registry>();
+  if (!fresh->guard.IsOurs()) return nullptr;
   // release -> registry.make: built; acquire <- registry.make: another
   // thread's is. Never freed: it lives as long as the process.
-  if (current.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel,
+  if (current.compare_exchange_strong(seen, fresh.get(),
+                                      std::memory_order_acq_rel,
                                       std::memory_order_acquire)) {
-    return *fresh;
+    return fresh.release();
   }
-  delete fresh;
-  return *seen;
+  return seen;
 }
 
 }  // namespace
@@ -65,7 +68,9 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   auto region = alloc::Region::Open(region_options);
   if (!region) return region.failure();
 
-  Registry& registry = ProcessRegistry();
+  Registry* const found = ProcessRegistry();
+  if (found == nullptr) return alloc::ForkGuard::WhyNot();
+  Registry& registry = *found;
   const std::lock_guard lock(registry.mutex);
   std::erase_if(registry.attachments,
                 [](const auto& a) { return a.expired(); });
