@@ -255,13 +255,13 @@ void Allocator::CancelSend(const BufferPlace& place) {
 
 void Allocator::ComeBack(const BufferPlace& place) { supply_->ComeBack(place); }
 
-void Allocator::ReapUnits(LeaseId dead, SentJudge sent_is_published,
+bool Allocator::ReapUnits(LeaseId dead, SentJudge sent_is_published,
                           void* context) {
   if (!region_->IsOurs() || dead.slot >= region_->geometry().lease_count) {
-    return;
+    return true;
   }
-  UnitReaper(supply_->shared(), region_->lease(), dead, sent_is_published,
-             context)
+  return UnitReaper(supply_->shared(), region_->lease(), dead,
+                    sent_is_published, context)
       .Run();
 }
 

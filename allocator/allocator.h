@@ -207,9 +207,10 @@ class Allocator {
   // rolled, units become Abandoned. `sent_is_published` answers for a Sent
   // word found in the dead one's units whether the message is in its ring
   // (then it stays); nullptr: no message layer, nothing is. Idempotent, any
-  // number of reapers at once. Does not free the lease.
+  // number of reapers at once. Does not free the lease. False: for want of
+  // memory not all could be looked at, and the lease is to stay Dead.
   using SentJudge = bool (*)(void* context, BufferRef ref, BufferWord word);
-  void ReapUnits(LeaseId dead, SentJudge sent_is_published, void* context);
+  bool ReapUnits(LeaseId dead, SentJudge sent_is_published, void* context);
 
   // For processes without a layer above: reaps every process that has gone and
   // never used that layer, and frees its lease. How many. Create() does it, and

@@ -30,7 +30,7 @@ std::uint32_t ReapDeadProcesses(const SharedTables& shared, LeaseId self) {
             0) {
       continue;
     }
-    UnitReaper(shared, self, lease, &StaysOut, nullptr).Run();
+    if (!UnitReaper(shared, self, lease, &StaysOut, nullptr).Run()) continue;
     region.FreeDeadLease(lease);
     ++reaped;
   }

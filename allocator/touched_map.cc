@@ -30,17 +30,20 @@ TouchedMap::TouchedMap(const SharedTables& shared, LeaseId lease)
       known_memory_(shared.granule_count()),
       known_(known_memory_.as<std::atomic<std::uint8_t>>()) {}
 
-SharedTables::Word* TouchedMap::Find(const SharedTables& shared,
-                                     LeaseId lease) {
+Result<const SharedTables::Word*> TouchedMap::Find(const SharedTables& shared,
+                                                   LeaseId lease) {
   // acquire <- touched.begin: the map is committed and cleared.
   if (shared.region()
           .lease_record(lease.slot)
           .touched_generation.load(std::memory_order_acquire) !=
       lease.generation) {
-    return nullptr;
+    return static_cast<const SharedTables::Word*>(nullptr);
   }
-  // No system call, unless the record was forged.
-  return Commit(shared, lease) ? MapOf(shared, lease) : nullptr;
+  // It has memory, unless the record was forged.
+  if (const Outcome backed = Commit(shared, lease); !backed) {
+    return backed.failure();
+  }
+  return static_cast<const SharedTables::Word*>(MapOf(shared, lease));
 }
 
 Outcome TouchedMap::AddSlow(std::uint32_t granule) {

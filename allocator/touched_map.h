@@ -52,12 +52,15 @@ class TouchedMap {
       if (known_[g].load(std::memory_order_relaxed) != 0) visit(g);
     }
   }
-  // Every granule that the map of a lease names.
+  // Every granule that the map of a lease names. False: the map is out of reach
+  // for want of memory.
   template <typename Visit>
-  static void ForEachOf(const SharedTables& shared, LeaseId lease,
+  static bool ForEachOf(const SharedTables& shared, LeaseId lease,
                         Visit visit) {
-    const SharedTables::Word* const map = Find(shared, lease);
-    if (map == nullptr) return;
+    const Result<const SharedTables::Word*> found = Find(shared, lease);
+    if (!found) return false;
+    const SharedTables::Word* const map = *found;
+    if (map == nullptr) return true;
     for (std::uint32_t first = 0; first < shared.granule_count(); first += 64) {
       // relaxed: lease.death orders the dead one's stores before
       std::uint64_t bits = map[first / 64].load(std::memory_order_relaxed);
@@ -67,12 +70,14 @@ class TouchedMap {
         if (granule < shared.granule_count()) visit(granule);
       }
     }
+    return true;
   }
 
  private:
   Outcome AddSlow(std::uint32_t granule);
   // nullptr: that lease has not used its map.
-  static SharedTables::Word* Find(const SharedTables& shared, LeaseId lease);
+  static Result<const SharedTables::Word*> Find(const SharedTables& shared,
+                                                LeaseId lease);
 
   SharedTables shared_;
   LeaseId lease_;

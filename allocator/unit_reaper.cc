@@ -26,13 +26,13 @@ bool UnitReaper::IsStillDead() const {
       .IsDead(dead_.generation);
 }
 
-void UnitReaper::Run() {
+bool UnitReaper::Run() {
   UndoReservations();
   for (std::uint32_t unit = 0; unit < shared_.unit_count(); ++unit) {
-    if (!IsStillDead()) return;  // somebody has finished before us
+    if (!IsStillDead()) return true;  // somebody has finished before us
     ReapUnit(unit);
   }
-  ReapTouched();
+  return ReapTouched();
 }
 
 // From the top down, because the head of a half-made extent is its lowest unit
@@ -137,8 +137,8 @@ void UnitReaper::FreeWord(const BufferRun& run, std::uint32_t index,
   }
 }
 
-void UnitReaper::ReapTouched() {
-  TouchedMap::ForEachOf(shared_, dead_, [&](std::uint32_t granule) {
+bool UnitReaper::ReapTouched() {
+  return TouchedMap::ForEachOf(shared_, dead_, [&](std::uint32_t granule) {
     ReapRun(BufferRun::Around(shared_, granule), std::nullopt);
   });
 }

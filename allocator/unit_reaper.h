@@ -47,14 +47,15 @@ class UnitReaper {
         judge_(judge),
         context_(context) {}
 
-  void Run();
+  // False: what it held in others' units is out of reach for want of memory.
+  bool Run();
 
  private:
   bool IsStillDead() const;
   // These leave early when the lease is no longer Dead.
   void UndoReservations();
   void ReapUnit(std::uint32_t unit);
-  void ReapTouched();
+  bool ReapTouched();
 
   void ReapExtent(std::uint32_t unit, UnitWord head);
   void ReapOwned(std::uint32_t unit, UnitWord owned);

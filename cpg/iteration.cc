@@ -37,11 +37,12 @@ Outcome AppendGroup(ipc::Attachment* attachment, const ipc::GroupName& name,
 Outcome AppendAllGroups(ipc::Attachment* attachment, bool name_only,
                         Items* items) {
   auto names = attachment->GroupNames();
-  std::sort(names.begin(), names.end(),
+  if (!names) return names.failure();
+  std::sort(names->begin(), names->end(),
             [](const ipc::GroupName& a, const ipc::GroupName& b) {
               return std::ranges::lexicographical_compare(a.bytes(), b.bytes());
             });
-  for (const ipc::GroupName& name : names) {
+  for (const ipc::GroupName& name : *names) {
     const Outcome done = AppendGroup(attachment, name, name_only, items);
     if (!done) return done;
   }

@@ -286,7 +286,9 @@ Result<GroupStats> Attachment::StatsOf(const GroupName& name) {
   return none;
 }
 
-std::vector<GroupName> Attachment::GroupNames() { return directory_->Names(); }
+Result<std::vector<GroupName>> Attachment::GroupNames() {
+  return directory_->Names();
+}
 
 // --- watching ----------------------------------------------------------------
 

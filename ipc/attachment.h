@@ -123,8 +123,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
                                      std::span<MemberAddress> members);
   // Figures of a group; if there is none, of one that nobody has used.
   Result<GroupStats> StatsOf(const GroupName& name);
-  // Every group that has a name, in no particular order.
-  std::vector<GroupName> GroupNames();
+  // Every group that has a name, in no particular order. kNoMemory.
+  Result<std::vector<GroupName>> GroupNames();
 
   // A doorbell for a handle. kNoResources: descriptors or bells used up.
   Result<std::unique_ptr<Doorbell>> MakeDoorbell();
@@ -197,7 +197,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   Outcome ReadMembersOf(const GroupName& name, Read&& read);
   Outcome StartWatcher();
   bool ReapAllDead();                         // true if somebody was dead
-  bool ReapIfDead(std::uint16_t lease_slot);  // true if it was
+  bool ReapIfDead(std::uint16_t lease_slot);  // true if it was, and is reaped
   // What a join can do for the region at a bounded price: see the definition.
   void ReapBeforeJoin(const GroupView& group);
   std::atomic<std::uint64_t>& MemoryWait() const;

@@ -48,7 +48,7 @@ std::uint64_t CountOut(const alloc::Allocator& allocator) {
 
 void Attachment::ReapIfGone(LeaseId lease) {
   if (lease == region_->lease()) return;
-  if (region_->MarkDeadIfGone(lease)) Reap(this, lease);
+  if (region_->MarkDeadIfGone(lease)) (void)Reap(this, lease);
 }
 
 bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
@@ -61,8 +61,7 @@ bool Attachment::ReapIfDead(std::uint16_t lease_slot) {
       word.phase() == LeaseWord::Phase::kDead ||
       (word.phase() == LeaseWord::Phase::kAlive && lease != region_->lease() &&
        region_->MarkDeadIfGone(lease));
-  if (has_gone) Reap(this, lease);
-  return has_gone;
+  return has_gone && Reap(this, lease);
 }
 
 bool Attachment::ReapAllDead() {
@@ -113,8 +112,8 @@ bool Attachment::ReapLaggards(const GroupView& group) {
       continue;
     }
     if (region_->MarkDeadIfGone(word.lease())) {
-      Reap(this, word.lease());
-      reaped = true;
+      (void)Reap(this, word.lease());
+      reaped = true;  // it gates no more, at any rate
     }
   }
   return reaped;

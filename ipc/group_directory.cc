@@ -25,30 +25,34 @@ std::atomic<std::uint64_t>& GroupDirectory::Word(std::uint32_t slot) const {
                                                     std::uint64_t{slot} * 8);
 }
 
-// nullptr if the record's page cannot be had.
-NameRecord* GroupDirectory::Record(std::uint64_t index) const {
+Result<NameRecord*> GroupDirectory::Record(std::uint64_t index) const {
   const std::uint64_t offset =
       geometry_.names_offset + index * sizeof(NameRecord);
-  if (!region_->CommitMeta(offset, sizeof(NameRecord))) return nullptr;
+  if (const Outcome backed = region_->CommitMeta(offset, sizeof(NameRecord));
+      !backed) {
+    return backed.failure();
+  }
   return region_->meta<NameRecord>(offset);
 }
 
-std::optional<GroupView> GroupDirectory::View(std::uint32_t slot) const {
-  if (!region_->CommitMeta(
+Result<GroupView> GroupDirectory::View(std::uint32_t slot) const {
+  if (const Outcome backed = region_->CommitMeta(
           geometry_.groups_offset + geometry_.group_bytes * slot,
-          geometry_.group_bytes)) {
-    return std::nullopt;
+          geometry_.group_bytes);
+      !backed) {
+    return backed.failure();
   }
   return GroupView(*region_, geometry_, slot);
 }
 
-std::optional<GroupName> GroupDirectory::NameOf(std::uint64_t word) const {
-  if (word == 0 || word > geometry_.name_record_count) return std::nullopt;
-  const NameRecord* record = Record(word - 1);
-  if (record == nullptr) return std::nullopt;
-  const std::uint32_t length = record->length;  // once; checked below
-  if (length > GroupName::kMaxBytes) return std::nullopt;
-  return GroupName({record->bytes.data(), length});
+Result<GroupName> GroupDirectory::NameOf(std::uint64_t word) const {
+  constexpr Failure kDamaged{Status::kLibrary, "damaged group directory"};
+  if (word == 0 || word > geometry_.name_record_count) return kDamaged;
+  const Result<NameRecord*> record = Record(word - 1);
+  if (!record) return record.failure();
+  const std::uint32_t length = (*record)->length;  // once; checked below
+  if (length > GroupName::kMaxBytes) return kDamaged;
+  return GroupName({(*record)->bytes.data(), length});
 }
 
 Result<std::optional<GroupView>> GroupDirectory::Find(
@@ -61,11 +65,11 @@ Result<std::optional<GroupView>> GroupDirectory::Find(
     const std::uint64_t word = Word(slot).load(std::memory_order_acquire);
     if (word == 0) return std::optional<GroupView>();
     const auto found = NameOf(word);
-    if (!found) return {Status::kLibrary, "damaged group directory"};
+    if (!found) return found.failure();
     if (*found == name) {
       const auto view = View(slot);
-      if (!view) return {Status::kNoMemory, "no room for the group's pages"};
-      return std::optional<GroupView>(view);
+      if (!view) return view.failure();
+      return std::optional<GroupView>(*view);
     }
   }
   return std::optional<GroupView>();
@@ -79,7 +83,7 @@ Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
   auto prepared = PrepareRecord(name);
   if (!prepared) return prepared.failure();
   const std::uint64_t index = *prepared;
-  NameRecord* record = Record(index);
+  NameRecord* const record = *Record(index);  // that was there just now
   const std::uint64_t home = HashOf(name);
   Failure failure{Status::kNoResources, "the region has no room for a group"};
   for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
@@ -87,7 +91,7 @@ Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
         static_cast<std::uint32_t>((home + i) % geometry_.group_count);
     const auto view = View(slot);
     if (!view) {
-      failure = {Status::kNoMemory, "no room for the group's pages"};
+      failure = view.failure();
       break;
     }
     std::uint64_t expected = 0;
@@ -102,7 +106,7 @@ Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
     }
     const auto winner = NameOf(expected);
     if (!winner) {
-      failure = {Status::kLibrary, "damaged group directory"};
+      failure = winner.failure();
       break;
     }
     if (*winner == name) {
@@ -119,10 +123,9 @@ Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
 Result<std::uint64_t> GroupDirectory::PrepareRecord(const GroupName& name) {
   const std::uint64_t mine = ClaimOf(region_->lease());
   for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
-    NameRecord* record = Record(i);
-    if (record == nullptr) {
-      return {Status::kNoMemory, "no room for a group's name"};
-    }
+    const Result<NameRecord*> found = Record(i);
+    if (!found) return found.failure();
+    NameRecord* const record = *found;
     std::uint64_t expected = 0;
     // acquire <- group.claim: its last claimer is done with it; failure
     // relaxed: taken, go on
@@ -139,12 +142,18 @@ Result<std::uint64_t> GroupDirectory::PrepareRecord(const GroupName& name) {
   return {Status::kNoResources, "every group name record is in use"};
 }
 
-std::vector<GroupName> GroupDirectory::Names() const {
+Result<std::vector<GroupName>> GroupDirectory::Names() const {
   std::vector<GroupName> names;
   for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
     // acquire <- group.link: the record is whole
     const std::uint64_t word = Word(i).load(std::memory_order_acquire);
-    if (const auto name = NameOf(word)) names.push_back(*name);
+    if (word == 0) continue;
+    const auto name = NameOf(word);
+    if (name) {
+      names.push_back(*name);
+    } else if (name.status() != Status::kLibrary) {
+      return name.failure();
+    }
   }
   return names;
 }
@@ -157,15 +166,16 @@ bool GroupDirectory::IsLinked(std::uint64_t index) const {
   return false;
 }
 
-void GroupDirectory::ReapClaims(alloc::LeaseId dead) {
+bool GroupDirectory::ReapClaims(alloc::LeaseId dead) {
   // Linked or not is the directory's word to say: the claimer may have died
   // between linking and marking. A process claims one at a time, as a rule, so
   // that looking through the directory for each costs less than a table, which
   // would need memory: reaping must not fail for want of that.
   const std::uint64_t claim = ClaimOf(dead);
   for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
-    NameRecord* record = Record(i);
-    if (record == nullptr) return;
+    const Result<NameRecord*> found = Record(i);
+    if (!found) return false;
+    NameRecord* const record = *found;
     // relaxed: the exchange below checks it
     std::uint64_t expected = record->claim.load(std::memory_order_relaxed);
     if (expected != claim) continue;
@@ -175,6 +185,7 @@ void GroupDirectory::ReapClaims(alloc::LeaseId dead) {
         expected, IsLinked(i) ? NameRecord::kLinked : 0,
         std::memory_order_release, std::memory_order_relaxed);
   }
+  return true;
 }
 
 }  // namespace zcb::ipc

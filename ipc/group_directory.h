@@ -32,31 +32,42 @@ class GroupDirectory {
   GroupDirectory(alloc::Region* region, const IpcGeometry& geometry)
       : region_(region), geometry_(geometry) {}
 
-  // The group of that name; nullopt if there is none. kLibrary: damaged.
+  // The group of that name; nullopt if there is none. kLibrary: damaged;
+  // kNoMemory: its pages cannot be had.
   Result<std::optional<GroupView>> Find(const GroupName& name) const;
   // Find, or make. kNoResources: the directory is full; kNoMemory.
   Result<GroupView> FindOrMake(const GroupName& name);
 
-  // Every group there is; groups whose pages cannot be had are left out.
+  // Every group there is. False: the pages of some cannot be had, and these
+  // were left out.
   template <typename Visit>
-  void ForEachGroup(Visit visit) const {
+  bool ForEachGroup(Visit visit) const {
+    bool is_whole = true;
     for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
       // acquire <- group.link: pages committed, name written
       if (Word(i).load(std::memory_order_acquire) == 0) continue;
-      if (const auto group = View(i)) visit(*group);
+      if (const auto group = View(i)) {
+        visit(*group);
+      } else {
+        is_whole = false;
+      }
     }
+    return is_whole;
   }
-  std::vector<GroupName> Names() const;
+  // Those of all groups; damaged ones are left out. kNoMemory.
+  Result<std::vector<GroupName>> Names() const;
 
-  // Gives back records that a Dead lease had claimed and not linked.
-  void ReapClaims(alloc::LeaseId dead);
+  // Gives back records that a Dead lease had claimed and not linked. False: not
+  // all, for want of memory.
+  bool ReapClaims(alloc::LeaseId dead);
 
  private:
   std::atomic<std::uint64_t>& Word(std::uint32_t slot) const;
-  NameRecord* Record(std::uint64_t index) const;
-  std::optional<GroupView> View(std::uint32_t slot) const;
-  // nullopt: the word points nowhere (damaged).
-  std::optional<GroupName> NameOf(std::uint64_t word) const;
+  // With memory behind it; the same for a view of a group.
+  Result<NameRecord*> Record(std::uint64_t index) const;
+  Result<GroupView> View(std::uint32_t slot) const;
+  // kLibrary: the word points nowhere (damaged).
+  Result<GroupName> NameOf(std::uint64_t word) const;
   Result<std::uint64_t> PrepareRecord(const GroupName& name);
   // Whether the directory points at that record.
   bool IsLinked(std::uint64_t index) const;

@@ -273,14 +273,9 @@ bool KeepTable::AnyoneHolds(BufferRef ref) const {
   return false;
 }
 
-void KeepTable::ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead) {
-  const std::uint32_t high = RecordHigh(dead.slot);
-  if (high == 0 ||
-      !region_->CommitMeta(
-          geometry_.keeps_offset + geometry_.keep_bytes_per_lease * dead.slot,
-          std::uint64_t{high} * sizeof(std::uint64_t))) {
-    return;
-  }
+bool KeepTable::ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead) {
+  const std::uint32_t high = ReadableRecords(dead.slot);
+  if (high != RecordHigh(dead.slot)) return false;
   std::atomic<std::uint64_t>* records = Records(dead.slot);
   for (std::uint32_t i = 0; i < high; ++i) {
     // seq_cst <-> keep.dekker: as the dead process left it
@@ -302,6 +297,7 @@ void KeepTable::ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead) {
     records[i].compare_exchange_strong(raw, 0, std::memory_order_release,
                                        std::memory_order_relaxed);
   }
+  return true;
 }
 
 void KeepTable::LetAllGo(alloc::Allocator* allocator) {

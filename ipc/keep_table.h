@@ -57,7 +57,8 @@ class KeepTable {
   // Lets go of everything that this process keeps: it detaches.
   void LetAllGo(alloc::Allocator* allocator);
   // Lets go whatever a Dead lease kept. Idempotent, by any number of reapers.
-  void ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead);
+  // False: not all, for want of memory.
+  bool ReapKeeps(alloc::Allocator* allocator, alloc::LeaseId dead);
 
   // True if a living (or not yet reaped) process holds the buffer.
   bool AnyoneHolds(alloc::BufferRef ref) const;

@@ -62,7 +62,7 @@ bool IsPublished(const alloc::Allocator& allocator, const IpcGeometry& geometry,
   return message && message->buffer().ref == ref;
 }
 
-void Reap(Attachment* attachment, alloc::LeaseId dead) {
+bool Reap(Attachment* attachment, alloc::LeaseId dead) {
   alloc::Region& region = attachment->region();
   const auto still_dead = [&] {
     // acquire <- lease.death: still this generation's corpse
@@ -70,19 +70,20 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
                region.lease_word(dead.slot).load(std::memory_order_acquire))
         .IsDead(dead.generation);
   };
-  if (!still_dead()) return;
-  attachment->directory().ForEachGroup(
+  if (!still_dead()) return true;
+  bool is_whole = attachment->directory().ForEachGroup(
       [&](const GroupView& group) { DownEntries(group, dead); });
-  attachment->keeps().ReapKeeps(&attachment->allocator(), dead);
+  is_whole =
+      attachment->keeps().ReapKeeps(&attachment->allocator(), dead) && is_whole;
   JudgeContext judge{&attachment->allocator(), &attachment->geometry()};
-  attachment->allocator().ReapUnits(
+  const bool has_units = attachment->allocator().ReapUnits(
       dead,
       [](void* context, alloc::BufferRef ref, alloc::BufferWord word) {
         const auto* asked = static_cast<const JudgeContext*>(context);
         return IsPublished(*asked->allocator, *asked->geometry, ref, word);
       },
       &judge);
-  attachment->directory().ReapClaims(dead);
+  is_whole = attachment->directory().ReapClaims(dead) && has_units && is_whole;
   UnlinkBellsOf(region, dead,
                 // relaxed: a number that the dead wrote; cut by the callee
                 region.lease_record(dead.slot).bell_count.load(
@@ -95,7 +96,8 @@ void Reap(Attachment* attachment, alloc::LeaseId dead) {
     }
   });
   attachment->RingForMemory();
-  region.FreeDeadLease(dead);
+  if (is_whole) region.FreeDeadLease(dead);
+  return is_whole;
 }
 
 }  // namespace zcb::ipc

@@ -24,7 +24,9 @@ class Attachment;
 //   5. whoever sleeps over something undelivered: rung, for a publisher may
 //      have died before its bell
 //   6. Dead -> Free
-void Reap(Attachment* attachment, alloc::LeaseId dead);
+// False: for want of memory not all of that could be looked at, and the lease
+// stays Dead for the next reaper.
+bool Reap(Attachment* attachment, alloc::LeaseId dead);
 
 // Whether the ring of its group holds the message that a Sent word names: what
 // decides about the send of a process that died, or that an audit meets.

@@ -77,7 +77,7 @@ TEST_F(GroupClaimsTest, OfTheDeadAreFreedUnlessTheDirectoryPointsAtThem) {
   Record(3).claim.store(0, std::memory_order_relaxed);
   const Joined third = JoinGroup(*mine_, "third");
   EXPECT_EQ(ClaimOf(2), NameRecord::kLinked) << "the record is used again";
-  EXPECT_EQ(mine_->GroupNames().size(), 3U);
+  EXPECT_EQ(mine_->GroupNames()->size(), 3U);
 }
 
 }  // namespace

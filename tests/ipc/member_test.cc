@@ -396,7 +396,7 @@ TEST_F(MemberTest, NamesWithNulsAndNoNameAreDifferentGroups) {
   EXPECT_EQ(ReadAll(*a.member), (Texts{"join 1", "m"}));
   EXPECT_EQ(ReadAll(*b.member), (Texts{"join 1"}));
   EXPECT_EQ(ReadAll(*c.member), (Texts{"join 1"}));
-  EXPECT_EQ(attachment_->GroupNames().size(), 3U);
+  EXPECT_EQ(attachment_->GroupNames()->size(), 3U);
   EXPECT_EQ(attachment_->MembersOf(Named(with_nul))->size(), 1U);
   EXPECT_TRUE(attachment_->MembersOf(Named("nobody"))->empty());
 }

@@ -1,11 +1,14 @@
 // Joining, leaving, and asking who is there.
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
+#include "tests/support/refused_calls.h"
 
 namespace zcb::man {
 namespace {
@@ -176,6 +179,19 @@ void AddMembership(Producers* all) {
     cpg_name name = Named(kGroup);
     cpg_address member{};
     return cpg_membership_get(NewHandle(), &name, &member, nullptr);
+  });
+  add(CS_ERR_NO_MEMORY, "KernelHasNoneForTheGroupsPages", [] {
+    const Idler other;
+    const cpg_handle_t handle = NewHandle();
+    // What looks at pages of the region's files for the first time.
+    constexpr std::uint32_t kPopulateWrite = 23;
+    if (!zcb::testing::RefuseCalls({{SYS_madvise, ENOMEM, kPopulateWrite}})) {
+      NotHere("may not filter system calls");
+    }
+    cpg_name name = Named(kGroup);
+    cpg_address member{};
+    int count = 0;
+    return cpg_membership_get(handle, &name, &member, &count);
   });
   add(CS_ERR_NAME_TOO_LONG, "NameHas129Bytes",
       [] { return Members(NewHandle(), TooLong()); });
