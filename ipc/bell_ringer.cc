@@ -1,5 +1,6 @@
 #include "ipc/bell_ringer.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,10 @@
 #include "ipc/ring.h"
 
 namespace zcb::ipc {
+
+BellRinger::BellRinger(const alloc::Region* region) : region_(region) {
+  Reserve();
+}
 
 BellRinger::~BellRinger() {
   for (const Cached& cached : cache_) {
@@ -121,11 +126,36 @@ bool BellRinger::Ring(const BellName& name) {
   if (cached.descriptor < 0 || cached.name != name) {
     if (cached.descriptor >= 0) close(cached.descriptor);
     cached = {name, OpenRemoteBell(*region_, name)};
-    // Gone: nobody waits. Anything else (no descriptors left) may pass.
-    if (cached.descriptor < 0) return errno == ENOENT;
+    if (cached.descriptor < 0) {
+      if (errno == EMFILE || errno == ENFILE) {
+        return RingWithoutDescriptors(name);
+      }
+      return errno == ENOENT;  // gone: nobody waits. Anything else may pass
+    }
   }
   RingDescriptor(cached.descriptor);
+  Reserve();
   return true;
+}
+
+bool BellRinger::RingWithoutDescriptors(const BellName& name) {
+  for (alloc::UniqueFd& fd : reserve_) fd.Close();
+  const int bell = OpenRemoteBell(*region_, name);
+  const bool is_gone = bell < 0 && errno == ENOENT;
+  if (bell >= 0) {
+    RingDescriptor(bell);
+    close(bell);
+  }
+  Reserve();
+  return bell >= 0 || is_gone;
+}
+
+// Any file will do. Not to be had: the next ring tries again.
+void BellRinger::Reserve() {
+  for (alloc::UniqueFd& fd : reserve_) {
+    if (fd.is_open()) continue;
+    fd = alloc::UniqueFd(fcntl(region_->directory_fd(), F_DUPFD_CLOEXEC, 0));
+  }
 }
 
 }  // namespace zcb::ipc

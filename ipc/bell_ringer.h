@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "allocator/region.h"
+#include "allocator/unique_fd.h"
 #include "ipc/doorbell.h"
 #include "ipc/group_view.h"
 #include "ipc/sleep_word.h"
@@ -58,7 +59,7 @@ inline void MeetOthers(const GroupView& group) {
 // is one write(2). The mutex is private to the process.
 class BellRinger {
  public:
-  explicit BellRinger(const alloc::Region* region) : region_(region) {}
+  explicit BellRinger(const alloc::Region* region);
   ~BellRinger();
   BellRinger(const BellRinger&) = delete;
   BellRinger& operator=(const BellRinger&) = delete;
@@ -80,6 +81,9 @@ class BellRinger {
 
   // False if the bell could not be opened just now.
   bool Ring(const BellName& name);
+  // With the mutex held. Rings with the descriptor kept for that.
+  bool RingWithoutDescriptors(const BellName& name);
+  void Reserve();
 
   struct Cached {
     BellName name;
@@ -88,8 +92,12 @@ class BellRinger {
   static constexpr std::size_t kCachedBells = 64;
 
   const alloc::Region* region_;
-  std::mutex mutex_;  // guards cache_
+  std::mutex mutex_;  // guards what follows
   std::array<Cached, kCachedBells> cache_;
+  // Given up for those with which a bell is opened (its name, looked at, and
+  // its own) when there are no others left: what was sent is in the order, and
+  // who sleeps must hear of it.
+  std::array<alloc::UniqueFd, 2> reserve_;
 };
 
 }  // namespace zcb::ipc
