@@ -275,6 +275,13 @@ void ProcessWatcher::Watch(LeaseId lease) {
   state.WakeThread();
 }
 
+Outcome ProcessWatcher::StartThread() {
+  const ErrnoSaver errno_saver;
+  const std::lock_guard<std::mutex> held(state_->mutex);
+  if (state_->StartThread()) return {};
+  return {Status::kNoResources, "no thread for a watcher"};
+}
+
 Outcome ProcessWatcher::PublishLife() { return state_->region->PublishLife(); }
 
 }  // namespace zcb::alloc

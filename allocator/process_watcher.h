@@ -38,9 +38,11 @@ class ProcessWatcher {
   ProcessWatcher& operator=(const ProcessWatcher&) = delete;
 
   // From now on; a lease that is gone already is told of too. A lease given
-  // back cleanly is forgotten silently. Idempotent. The first call starts the
-  // thread; if that fails, the next call tries again.
+  // back cleanly is forgotten silently. Idempotent. Starts the thread if it
+  // does not run yet; if that fails, the next call tries again.
   void Watch(LeaseId lease);
+  // So that no Watch() can fail for want of a thread. kNoResources.
+  Outcome StartThread();
 
   // Makes ourselves noticeable. Before anything by which others come to depend
   // on our lease.
