@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <mutex>
+#include <utility>
 
 #include "allocator/region_fifo.h"
 
@@ -77,7 +78,7 @@ void LifeFifo::Clear(const RegionDirectory& directory, std::uint16_t slot) {
 
 Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
                           int lock_fd) {
-  const std::string name = Name(directory, slot);
+  std::string name = Name(directory, slot);
   const std::string draft = name + "." + std::to_string(::getpid());
 
   const std::lock_guard<std::mutex> held(g_mutex);
@@ -113,15 +114,16 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
     }
     return FailureOf(error, "a life FIFO cannot be given its name");
   }
+  name_ = std::move(name);
   write_end_ = write_end->Release();
   *entry = write_end_ + 1;
   return {};
 }
 
-void LifeFifo::Withdraw(const RegionDirectory& directory, std::uint16_t slot) {
+void LifeFifo::Withdraw(const RegionDirectory& directory) {
   if (!is_published()) return;
   const std::lock_guard<std::mutex> held(g_mutex);
-  ::unlinkat(directory.fd(), Name(directory, slot).c_str(), 0);
+  ::unlinkat(directory.fd(), name_.c_str(), 0);
   ::close(write_end_);
   if (int* entry = FindEntry(write_end_ + 1)) *entry = 0;
   write_end_ = -1;

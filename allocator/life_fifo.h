@@ -31,7 +31,7 @@ class LifeFifo {
   bool is_published() const { return write_end_ >= 0; }
   // Unlinks the FIFO and closes the write end. Only after the lease word said
   // Free, or readers would take it for death.
-  void Withdraw(const RegionDirectory& directory, std::uint16_t slot);
+  void Withdraw(const RegionDirectory& directory);
 
   // A read end of somebody else's. kNotExist: he has none. Hangs up when he
   // ends, provided that his record lock was seen held after this call.
@@ -39,6 +39,7 @@ class LifeFifo {
                                       std::uint16_t slot);
 
  private:
+  std::string name_;  // a detach must not need memory for it
   int write_end_ = -1;
 };
 

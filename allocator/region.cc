@@ -47,7 +47,7 @@ Region::~Region() {
   RegionRegistry* registry = RegionRegistry::ForThisProcess();
   const std::lock_guard<std::mutex> held(registry->mutex());
   core_->leases.FreeOwn(lease_);
-  core_->life.Withdraw(core_->directory, lease_.slot);
+  core_->life.Withdraw(core_->directory);
   core_->leases.Unlock(lease_);
   try {
     if (!options_.keep) RemoveIfUnused(*core_);
