@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <optional>
+
 #include "allocator/record_lock.h"
 
 namespace zcb::alloc {
@@ -21,10 +24,12 @@ void SetState(const RegionCore& core, RegionState state) {
                              std::memory_order_seq_cst);
 }
 
-void UnlinkIfSame(int directory_fd, const std::string& name, FileId id) {
-  if (IdOfName(directory_fd, name) == id) {
-    ::unlinkat(directory_fd, name.c_str(), 0);
-  }
+// False: it may still be there.
+bool UnlinkIfSame(int directory_fd, const std::string& name, FileId id) {
+  const std::optional<FileId> seen = IdOfName(directory_fd, name);
+  if (!seen) return errno == ENOENT;
+  if (!(*seen == id)) return true;
+  return ::unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT;
 }
 
 UniqueFd OpenMount(const std::string& path) {
@@ -58,8 +63,14 @@ bool RemoveWhileLocked(const RegionCore& core) {
 void UnlinkNames(const RegionCore& core) {
   UniqueFd mount_fd;
   const int data_directory = core.DataDirectory(&mount_fd);
-  UnlinkIfSame(core.directory.fd(), core.directory.meta_name(), core.meta_id);
-  UnlinkIfSame(data_directory, core.DataName(), core.facts.data_id);
+  // One that cannot be taken away keeps those behind it: who comes next finds a
+  // region that is Closed, or a lock file without a meta file, and goes on. A
+  // meta file without the others would keep everybody out.
+  if (!UnlinkIfSame(core.directory.fd(), core.directory.meta_name(),
+                    core.meta_id) ||
+      !UnlinkIfSame(data_directory, core.DataName(), core.facts.data_id)) {
+    return;
+  }
   core.directory.SweepHelperFiles();
   UnlinkIfSame(core.directory.fd(), core.directory.lock_name(),
                core.facts.lock_id);
