@@ -129,6 +129,11 @@ Result<std::uint64_t> IdleMemory::Prefault(std::uint64_t bytes) {
   for (std::uint32_t page = 0; page < page_count_ && done_bytes < bytes;
        ++page) {
     if (!IsFree(page)) continue;
+    // Asked here, since a unit that was not held may also be another's by now.
+    for (std::uint32_t i = 0; i < units_per_page_; ++i) {
+      const Outcome words = shared_.CommitGranuleWords(FirstUnitOf(page) + i);
+      if (!words) return words.failure();
+    }
     const std::optional<HeldPage> held = Hold(page);
     if (!held) continue;
     Region& region = shared_.region();

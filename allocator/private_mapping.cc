@@ -2,9 +2,12 @@
 
 #include <sys/mman.h>
 
+#include "allocator/errno_saver.h"
+
 namespace zcb::alloc {
 
 PrivateMapping::PrivateMapping(std::size_t length_bytes) {
+  const ErrnoSaver errno_saver;
   void* const base = ::mmap(nullptr, length_bytes, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return;

@@ -245,8 +245,9 @@ Result<UniqueFd> CreateNameless(int directory_fd, const FileRules& rules,
   if (!Dress(fd.get(), rules, rules.file_mode())) {
     return FailureOf(errno, "a region file cannot be given its owner");
   }
-  if (length_bytes != 0 &&
-      ::ftruncate(fd.get(), static_cast<off_t>(length_bytes)) != 0) {
+  while (length_bytes != 0 &&
+         ::ftruncate(fd.get(), static_cast<off_t>(length_bytes)) != 0) {
+    if (errno == EINTR) continue;
     return FailureOf(errno, "a region file cannot be given its size");
   }
   return fd;

@@ -48,7 +48,9 @@ Result<std::unique_ptr<Doorbell>> Doorbell::Make(
   const int error = errno;
   bell->region_ = std::move(region);  // from here on the file goes with it
   if (bell->descriptor_ < 0) {
-    return {error == ENOSPC ? Status::kNoMemory : Status::kNoResources,
+    const bool is_memory =
+        error == ENOSPC || error == EDQUOT || error == ENOMEM;
+    return {is_memory ? Status::kNoMemory : Status::kNoResources,
             "cannot make a doorbell (FIFO)"};
   }
   return bell;

@@ -43,7 +43,8 @@ bool FutexWait(std::atomic<std::uint32_t>* word, std::uint32_t seen,
         CancellableWait(word, seen, deadline.never() ? nullptr : &at);
     if (answer == 0 || errno == EAGAIN) return true;
     if (errno == ETIMEDOUT) return false;
-    if (errno != EINTR) return true;  // the caller looks again
+    // A kernel that does not do it: the caller looks again, until its time.
+    if (errno != EINTR) return !deadline.passed();
   }
   return true;
 }
