@@ -51,6 +51,10 @@ Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
     return FailureOf(errno, "a life FIFO cannot be made");
   }
   UniqueFd write_end = OpenFifo(directory.fd(), draft.c_str(), rules, O_WRONLY);
+  // ENOENT and EINVAL: no FIFO under that name any more.
+  if (!write_end.is_open() && errno != ENOENT && errno != EINVAL) {
+    return FailureOf(errno, "a life FIFO cannot be opened");
+  }
   if (!write_end.is_open() ||
       IdOfDescriptor(write_end.get()) != IdOfDescriptor(both.get())) {
     return {Status::kAccess, "a life FIFO was replaced by something else"};
