@@ -94,6 +94,14 @@ std::uint32_t BufferSupply::TakeBatch(std::uint32_t size_class,
 Outcome BufferSupply::AddUnit(UnitTable::Want want) {
   const Result<ClaimedUnit> unit = units_.Claim(want);
   if (!unit) return unit.failure();
+  // Taken twice it would be in our lists twice. Its word names us now, so that
+  // nobody takes it from us, and we go on with what we have.
+  if (units_.Owns(unit->index) ||
+      tables_.UsesAny(shared_.FirstGranuleOf(unit->index),
+                      shared_.granules_per_unit())) {
+    units_.ledger().Give(1);
+    return Failure{Status::kLibrary, "a unit in use was offered: damaged"};
+  }
   if (!unit->was_abandoned) {
     units_.Insert(*unit, GranuleMap::AllFree(shared_.granules_per_unit()));
     return {};

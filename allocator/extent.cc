@@ -70,6 +70,26 @@ void ExtentTable::Unreserve(const ExtentSite& site, ExtentSize size) {
   if (site.has_tail_unit) ReturnTail(TailOf(site.first, size), false);
 }
 
+// Only forged words can offer what is in use here. Such units stay Reserved by
+// us, so that nobody takes them from us; the rest goes back.
+bool ExtentTable::UnreserveIfOurs(const ExtentSite& site, ExtentSize size) {
+  const std::uint32_t end = site.first + site.UnitsToReserve(size);
+  const auto is_ours = [&](std::uint32_t unit) {
+    return units_.Owns(unit) || tables_.UsesAny(shared_.FirstGranuleOf(unit),
+                                                shared_.granules_per_unit());
+  };
+  bool any = false;
+  for (std::uint32_t unit = site.first; unit < end; ++unit) {
+    any = any || is_ours(unit);
+  }
+  if (!any) return false;
+  for (std::uint32_t unit = site.first; unit < end; ++unit) {
+    if (!is_ours(unit)) words_.Unreserve(lease_, unit, 1);
+  }
+  if (site.has_tail_unit) ReturnTail(TailOf(site.first, size), false);
+  return true;
+}
+
 Outcome ExtentTable::Commit(const ExtentSite& site, ExtentSize size) const {
   const std::uint32_t reserved = site.UnitsToReserve(size);
   Outcome backed =
@@ -117,6 +137,9 @@ Result<BufferRef> ExtentTable::Alloc(ExtentSize size) {
   }
   // A new unit for the tail is the unit table's from MakeTail() on.
   const std::uint32_t reserved = site->UnitsToReserve(size);
+  if (UnreserveIfOurs(*site, size)) {
+    return Failure{Status::kLibrary, "units in use were offered: damaged"};
+  }
   if (!units_.ledger().TryTake(reserved)) {
     Unreserve(*site, size);
     return UnitLedger::kOverQuota;

@@ -80,6 +80,7 @@ class ExtentTable {
     return {unit + size.units, size};
   }
   std::optional<ExtentSite> Reserve(ExtentSize size);
+  bool UnreserveIfOurs(const ExtentSite& site, ExtentSize size);
   void Unreserve(const ExtentSite& site, ExtentSize size);
   Outcome Commit(const ExtentSite& site, ExtentSize size) const;
   // The tail's words, in a unit that is ours then. False: we were taken for

@@ -143,10 +143,15 @@ bool Handover::LetGo(const BufferPlace& place) {
   std::uint64_t seen = place.word->load(std::memory_order_relaxed);
   const BufferWord word(seen);
   if (!word.IsHeldBy(supply_.lease())) return false;
+  std::atomic<BufferState>& state = supply_.tables().state(place.ref.line());
+  // relaxed: our other threads have stopped. Of a buffer that we have, and did
+  // not take, the word was forged: it would come home a second time.
+  const BufferState seen_state = state.load(std::memory_order_relaxed);
+  if (seen_state != BufferState::kAway && seen_state != BufferState::kTaken) {
+    return false;
+  }
   // release -> buffer.leave: as in FreeTaken().
-  supply_.tables()
-      .state(place.ref.line())
-      .store(BufferState::kAway, std::memory_order_release);
+  state.store(BufferState::kAway, std::memory_order_release);
   // release -> word.free: our last use of the bytes. relaxed on failure:
   // somebody has just taken it.
   if (!place.word->compare_exchange_strong(seen, word.Free().raw(),

@@ -51,6 +51,17 @@ bool PrivateTables::TryTake(std::uint32_t line, std::uint32_t size_class,
   return false;
 }
 
+bool PrivateTables::UsesAny(std::uint32_t first_granule,
+                            std::uint32_t granules) const {
+  for (std::uint32_t g = 0; g < granules; ++g) {
+    // relaxed: the claim of the unit comes after its last user's clearing
+    if (codes_[first_granule + g].load(std::memory_order_relaxed) != kNoCode) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool PrivateTables::Recall(std::uint32_t line, BufferState to) const {
   for (;;) {
     BufferState seen = BufferState::kAway;

@@ -93,6 +93,9 @@ class PrivateTables {
     return {size_class, granule & ~(granules - 1)};
   }
 
+  // Whether any of these granules is part of a slab or an extent of ours.
+  bool UsesAny(std::uint32_t first_granule, std::uint32_t granules) const;
+
   // A buffer whose word has become Free comes home: kAway -> kCached. Exactly
   // one of our threads wins it; no thread wins a buffer that is still out, or
   // of which class and word are no longer what the caller thinks.

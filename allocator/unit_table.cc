@@ -207,6 +207,11 @@ void UnitTable::LeaveAll() {
   }
 }
 
+bool UnitTable::Owns(std::uint32_t unit) {
+  const std::lock_guard lock(mutex_);
+  return states_[unit].word.kind() == UnitWord::Kind::kOwned;
+}
+
 std::uint32_t UnitTable::owned_count() {
   const std::lock_guard lock(mutex_);
   return owned_count_;

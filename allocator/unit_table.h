@@ -74,6 +74,9 @@ class UnitTable {
   // The end: all-free units go back, the others become Abandoned.
   void LeaveAll();
   std::uint32_t owned_count();
+  // Whether the private books say that we own it. A shared word that offers
+  // such a unit was forged.
+  bool Owns(std::uint32_t unit);
 
   // For extents, whose units are claimed elsewhere.
   UnitLedger& ledger() { return ledger_; }
