@@ -156,9 +156,13 @@ bool RecordCounts(const GroupView& group, SlotWord record,
 void ApplyUpTo(const GroupView& group, std::uint64_t position) {
   // acquire <- ring.reclaim: what lies below was applied before it was
   // reclaimed
-  std::uint64_t p = group.header().reclaimed.load(std::memory_order_acquire);
-  if (position - p > group.slot_count()) return;  // damaged, or p > position
-  for (; p <= position; ++p) {
+  const std::uint64_t base =
+      group.header().reclaimed.load(std::memory_order_acquire);
+  const std::uint64_t last = position - base;
+  if (last > group.slot_count()) return;  // damaged, or base > position
+  // Counted, since a forged position may be the highest number that there is.
+  for (std::uint64_t i = 0; i <= last; ++i) {
+    const std::uint64_t p = base + i;
     SlotWord slot;
     // Another lap: reclaimed meanwhile, hence applied.
     if (ReadSlot(group, p, &slot) == RingAnswer::kOk && slot.is_control()) {

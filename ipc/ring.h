@@ -105,7 +105,14 @@ inline RingAnswer FindPlace(const GroupView& group, std::uint64_t room,
     // filled anew
     const std::uint64_t reclaimed =
         group.header().reclaimed.load(std::memory_order_acquire);
-    if (tail < reclaimed) continue;  // the tail that we read is old
+    if (tail < reclaimed) {  // the tail that we read is old
+      // acquire <- ring.reclaim: who moved the index had seen a tail that is
+      // not below it, and so do we from here on
+      if (group.header().tail.load(std::memory_order_acquire) < reclaimed) {
+        return RingAnswer::kDamaged;
+      }
+      continue;
+    }
     const std::uint64_t used = tail - reclaimed;
     if (used > group.slot_count()) return RingAnswer::kDamaged;
     if (hints != nullptr) {
