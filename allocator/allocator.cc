@@ -18,6 +18,8 @@ namespace {
 
 constexpr Failure kInherited{Status::kBadHandle,
                              "inherited over fork: attach anew"};
+constexpr Failure kNoPlace{Status::kLibrary,
+                           "a live buffer without a slab: damaged"};
 
 }  // namespace
 
@@ -208,7 +210,9 @@ Result<BufferTicket> Allocator::Give(BufferRef ref) {
   // relaxed: does not change while a buffer is live
   const GranuleCode code =
       codes_[ref.granule()].load(std::memory_order_relaxed);
-  return handover_->Give(*supply_->OwnPlace(ref.line()), ClassOf(code));
+  const std::optional<BufferPlace> place = supply_->OwnPlace(ref.line());
+  if (!place) return kNoPlace;  // as in BeginSend()
+  return handover_->Give(*place, ClassOf(code));
 }
 
 Result<BufferRef> Allocator::Take(BufferTicket ticket) {
@@ -224,7 +228,14 @@ Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {
                                                    std::memory_order_relaxed)) {
     return WhyNotLive(ref);
   }
-  return *supply_->OwnPlace(ref.line());
+  const std::optional<BufferPlace> place = supply_->OwnPlace(ref.line());
+  // Forged words have had us take the same memory twice, and dissolve it once.
+  if (!place) [[unlikely]] {
+    // relaxed: kLeaving is this thread's own mark
+    states_[ref.line()].store(BufferState::kLive, std::memory_order_relaxed);
+    return kNoPlace;
+  }
+  return *place;
 }
 
 void Allocator::CommitSend(const BufferPlace& place) {
