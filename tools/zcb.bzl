@@ -223,6 +223,39 @@ def zcb_model_test(name, srcs, deps = [], tags = [], copts = [], **kwargs):
         **kwargs
     )
 
+def zcb_fuzz_target(name, srcs, deps, tags = []):
+    """LLVMFuzzerTestOneInput(), with libFuzzer and with the kept corpus.
+
+    NAME_fuzz needs --config=fuzz; NAME_corpus_test is for any compiler and runs
+    everything in corpus/NAME.
+    """
+    zcb_library(
+        name = name,
+        testonly = True,
+        srcs = srcs,
+        deps = deps,
+        alwayslink = True,
+    )
+    zcb_binary(
+        name = name + "_fuzz",
+        testonly = True,
+        linkopts = ["-fsanitize=fuzzer"],
+        tags = ["manual"],
+        deps = [":" + name],
+    )
+    zcb_test(
+        name = name + "_corpus_test",
+        srcs = ["corpus_test.cc"],
+        args = ["tests/fuzz/corpus/" + name],
+        data = native.glob(["corpus/" + name + "/*"]),
+        main = False,
+        tags = tags,
+        deps = [
+            ":" + name,
+            ":fuzz_input",
+        ],
+    )
+
 def zcb_benchmark(
         name,
         srcs,
