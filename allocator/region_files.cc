@@ -165,6 +165,18 @@ Result<RegionDirectory> RegionDirectory::Open(const RegionOptions& options) {
     }
     return FailureOf(errno, "the region's base directory cannot be opened");
   }
+  struct stat facts = {};
+  if (directory.rules_.shared) {
+    // A set-group-ID base gives the group to whatever anybody makes there, so
+    // a directory's group says nothing of who made it.
+    if (::fstat(base_fd.get(), &facts) != 0) {
+      return FailureOf(errno, "the region's base directory cannot be examined");
+    }
+    if (facts.st_gid == directory.rules_.group &&
+        (facts.st_mode & S_ISGID) != 0 && (facts.st_mode & S_IWOTH) != 0) {
+      return {Status::kAccess, "anybody may make a directory of that group"};
+    }
+  }
   UniqueFd fd = OpenDirectoryAt(base_fd.get(), name);
   if (!fd.is_open() && errno == ENOENT) {
     if (Outcome made = MakeDirectory(base_fd.get(), name, directory.rules_);
@@ -179,7 +191,6 @@ Result<RegionDirectory> RegionDirectory::Open(const RegionOptions& options) {
     }
     return FailureOf(errno, "the region's directory cannot be opened");
   }
-  struct stat facts = {};
   if (::fstat(fd.get(), &facts) != 0) {
     return FailureOf(errno, "the region's directory cannot be examined");
   }

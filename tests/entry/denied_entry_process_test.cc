@@ -114,6 +114,11 @@ class TakenNameTest : public SharedBaseTest {
       std::filesystem::remove_all(path);
     }
     // Those a stranger needs help with.
+    ASSERT_EQ(mkdir(path.c_str(), 0700), 0);
+    ASSERT_EQ(chown(path.c_str(), kStranger.uid, user.gid), 0);
+    ASSERT_EQ(chmod(path.c_str(), 0770), 0);
+    ExpectRefusedAndUntouched(path, user);
+    std::filesystem::remove_all(path);
     ASSERT_EQ(mknod(path.c_str(), S_IFCHR | 0666, makedev(1, 3)), 0);
     ASSERT_EQ(chown(path.c_str(), kStranger.uid, kStranger.gid), 0);
     ExpectRefusedAndUntouched(path, user);
@@ -146,6 +151,24 @@ TEST_F(TakenNameTest, MadeByAnAdministratorInAdvanceCannotBeTaken) {
     EXPECT_EQ(rename(path.c_str(), (path + ".old").c_str()), -1);
   }));
   EXPECT_EQ(AnswerTo(kVictim), CS_OK) << "it stays when the region goes";
+}
+
+// Whoever makes a directory there makes one of that group.
+TEST_F(TakenNameTest, ABaseThatGivesTheGroupToEverybodyIsRefused) {
+  UseTeamRegion();
+  ASSERT_EQ(chown(base_.path().c_str(), 0, kTeam), 0);
+  ASSERT_EQ(chmod(base_.path().c_str(), 03777), 0);
+  EXPECT_TRUE(SucceedsAs(kStranger, [&] {
+    ASSERT_EQ(mkdir(TeamDirectory().c_str(), 02770), 0);
+    struct stat facts{};
+    ASSERT_EQ(stat(TeamDirectory().c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_gid, kTeam);
+  }));
+  EXPECT_EQ(AnswerTo(kVictim), CS_ERR_ACCESS);
+  EXPECT_TRUE(std::filesystem::is_empty(TeamDirectory()));
+  ASSERT_EQ(rmdir(TeamDirectory().c_str()), 0);
+  ASSERT_EQ(chmod(base_.path().c_str(), 02770), 0);
+  EXPECT_EQ(AnswerTo(kVictim), CS_OK) << "where strangers may not";
 }
 
 // --- what a stranger reaches ------------------------------------------------
