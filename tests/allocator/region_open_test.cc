@@ -82,7 +82,7 @@ TEST(RegionOpenTest, GroupRegionIsSharedWithTheGroup) {
 }
 
 TEST(RegionOpenTest, MembersOfTheGroupShareARegionAcrossUsers) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "not run: needs root";
   const TempDirectory directory;
   RegionOptions options = directory.Options();
   options.name = "team@4242";

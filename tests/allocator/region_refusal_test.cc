@@ -169,7 +169,7 @@ TEST_F(RegionRefusalTest, WorldWritableDirectoryIsRefused) {
 }
 
 TEST_F(RegionRefusalTest, ForeignFileIsRefused) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "not run: needs root";
   for (const std::string name : {"r.meta", "r.data", "r.lock"}) {
     ASSERT_EQ(::chown(Path(name).c_str(), 65534, 65534), 0);
     ExpectRefusal(Status::kAccess);
@@ -228,7 +228,7 @@ TEST_F(RegionRefusalTest, NamesThatLeadElsewhereAreRefused) {
 }
 
 TEST(RegionOwnershipTest, UsersDoNotMeetUnderOneBaseDirectory) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "not run: needs root";
   const TempDirectory directory;
   ASSERT_EQ(::chmod(directory.path().c_str(), 01777), 0);
   const Result<std::shared_ptr<Region>> region =
@@ -247,7 +247,7 @@ TEST(RegionOwnershipTest, UsersDoNotMeetUnderOneBaseDirectory) {
 }
 
 TEST(RegionOwnershipTest, DirectoryPreparedByAnotherUserIsRefused) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "not run: needs root";
   const TempDirectory directory;
   ASSERT_EQ(::mkdir(directory.RegionPath().c_str(), 0700), 0);
   ASSERT_EQ(::chown(directory.RegionPath().c_str(), 65534, 65534), 0);

@@ -121,7 +121,7 @@ TEST_F(WatcherTest, KillIsToldFromAnotherPidNamespace) {
 }
 
 TEST_F(WatcherTest, RealOtherPidNamespaceIsWatchedToo) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  if (::geteuid() != 0) GTEST_SKIP() << "not run: needs root";
   // The outer child's children live in a new namespace, as process 1.
   Child outer([&](Talk& talk) {
     if (::unshare(CLONE_NEWPID) != 0) {

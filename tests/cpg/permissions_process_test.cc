@@ -177,7 +177,7 @@ TEST_F(PermissionsTest, AUsersRegionIsHisAloneWhateverTheUmask) {
 }
 
 TEST_F(PermissionsTest, ATeamsRegionIsTheTeamsWhateverUmaskAndPrimaryGroup) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   for (const mode_t mask : {0U, 022U, 077U, 0777U}) {
     SCOPED_TRACE(mask);
@@ -187,7 +187,7 @@ TEST_F(PermissionsTest, ATeamsRegionIsTheTeamsWhateverUmaskAndPrimaryGroup) {
 }
 
 TEST_F(PermissionsTest, WithoutTheSetGroupIdBitEachFileStillGetsItsGroup) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   ASSERT_EQ(AnswerTo(kAnn), CS_OK);  // makes the directory
   ASSERT_EQ(chmod(TeamDirectory().c_str(), 0770), 0);
@@ -198,7 +198,7 @@ TEST_F(PermissionsTest, WithoutTheSetGroupIdBitEachFileStillGetsItsGroup) {
 }
 
 TEST_F(PermissionsTest, OnlyThoseOfTheGroupAttach) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   const User eve_as_primary{kEve.uid, kTeam, {}};
   // Whether there is a directory yet or not.
@@ -211,7 +211,7 @@ TEST_F(PermissionsTest, OnlyThoseOfTheGroupAttach) {
 }
 
 TEST_F(PermissionsTest, WhatBelongsToAnotherGroupIsRefused) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   const Resident ann(kAnn);
   // In both groups, so that it is not the kernel that refuses.
@@ -231,7 +231,7 @@ TEST_F(PermissionsTest, WhatBelongsToAnotherGroupIsRefused) {
 }
 
 TEST_F(PermissionsTest, WhoMayNotMakeFilesIsToldSo) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   const Resident ann(kAnn);
   ASSERT_EQ(chmod(TeamDirectory().c_str(), 02750), 0);
@@ -302,7 +302,7 @@ void PermissionsTest::ExpectConversation() {
 }
 
 TEST_F(PermissionsTest, UsersOfATeamWakeEachOther) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   setenv("ZCB_REGION", TeamName().c_str(), 1);
   ExpectConversation();
   ASSERT_EQ(chmod(TeamDirectory().c_str(), 0770), 0);  // the bit is lost
@@ -365,7 +365,7 @@ int RunProgram(bool set_user_id, const std::vector<const char*>& senseless) {
 }
 
 TEST(RaisedPrivilegesTest, ASetUserIdProgramIgnoresTheEnvironment) {
-  if (!IsRoot()) GTEST_SKIP() << "needs root";
+  if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
   const int plain = RunProgram(false, {});
   if (plain == kNoNamespace) GTEST_SKIP() << "needs a mount namespace";
   EXPECT_EQ(plain, CS_OK);
