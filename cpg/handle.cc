@@ -216,7 +216,10 @@ Handle::Waited Handle::WaitForEvent(ipc::Deadline deadline) {
     if (PrepareSleep()) in_time = waiter.Wait(deadline);
   }
   if (closing()) return Waited::kClosing;
-  return in_time || HasEvent() ? Waited::kLookAgain : Waited::kTimeout;
+  // In time, but for nothing: whoever rings all the time must not keep a call
+  // beyond its own.
+  return HasEvent() || (in_time && !deadline.passed()) ? Waited::kLookAgain
+                                                       : Waited::kTimeout;
 }
 
 Handle::Waited Handle::Spin(ipc::Deadline deadline) {
