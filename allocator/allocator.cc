@@ -30,7 +30,12 @@ Allocator::Allocator(std::shared_ptr<Region> region,
   if (supply_ == nullptr) return;
   handover_.reset(new (std::nothrow) Handover(*supply_));
   poisons_ = options.poison;
-  if (!poisons_) cache_id_ = supply_->caches().id();
+  // relaxed: nobody else has the object yet
+  if (!poisons_ && region_->damage().Arm(&cache_id_)) {
+    cache_id_.store(supply_->caches().id(), std::memory_order_relaxed);
+    // Set before it was armed, or over the tripped value just now.
+    if (region_->IsDamaged()) region_->damage().Trip(&cache_id_);
+  }
   states_ = supply_->tables().states();
   codes_ = supply_->tables().codes();
   line_count_ = supply_->tables().line_count();
@@ -50,9 +55,23 @@ Result<std::unique_ptr<Allocator>> Allocator::Create(
   return allocator;
 }
 
+template <typename Answer>
+Answer Allocator::Checked(Answer answer) const {
+  if (!region_->IsDamaged()) [[likely]] {
+    return answer;
+  }
+  return Failure{Status::kLibrary, "a file of the region was truncated"};
+}
+
 Allocator::~Allocator() {
+  region_->damage().Disarm(&cache_id_);
   if (supply_ == nullptr || !supply_->ok() || handover_ == nullptr ||
       !region_->IsOurs()) {
+    return;
+  }
+  // What is out could not be seen: our reaper gives it all back.
+  if (region_->IsDamaged()) {
+    supply_->Forsake();
     return;
   }
   handover_->LetAllGo();
@@ -66,8 +85,8 @@ Result<BufferRef> Allocator::AllocSlow(std::uint32_t size_class,
   if (geometry.unit_bytes == kSmallUnitBytes) {
     size_class = SmallUnitClassOf(bytes);
   }
-  if (size_class == kExtentClass) return AllocExtent(bytes);
-  return AllocOfClass(size_class);
+  if (size_class == kExtentClass) return Checked(AllocExtent(bytes));
+  return Checked(AllocOfClass(size_class));
 }
 
 Result<BufferRef> Allocator::AllocExtent(std::uint64_t bytes) {
@@ -112,11 +131,16 @@ Result<BufferRef> Allocator::AllocAligned(std::uint64_t bytes,
   if (!region_->IsOurs()) return kInherited;
   const std::uint32_t size_class =
       AlignedClassOf(bytes, alignment_bytes, unit_bytes == kSmallUnitBytes);
-  return size_class == kExtentClass ? AllocExtent(std::max(bytes, unit_bytes))
-                                    : AllocOfClass(size_class);
+  return Checked(size_class == kExtentClass
+                     ? AllocExtent(std::max(bytes, unit_bytes))
+                     : AllocOfClass(size_class));
 }
 
 Outcome Allocator::FreeSlow(BufferRef ref) {
+  return Checked(FreeAfterChecks(ref));
+}
+
+Outcome Allocator::FreeAfterChecks(BufferRef ref) {
   if (!IsLive(ref)) return WhyNotLive(ref);
   const std::uint32_t line = ref.line();
   // relaxed: the buffer is this thread's alone
@@ -200,6 +224,8 @@ std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
 }
 
 Result<BufferTicket> Allocator::Give(BufferRef ref) {
+  // What nobody else can see is not given.
+  if (region_->IsDamaged()) return Checked(WhyNotLive(ref));
   if (ref.line() >= line_count_) return WhyNotLive(ref);
   // relaxed: handed to this thread with the buffer, or wrong
   const BufferState state = states_[ref.line()].load(std::memory_order_relaxed);
@@ -216,7 +242,7 @@ Result<BufferTicket> Allocator::Give(BufferRef ref) {
 }
 
 Result<BufferRef> Allocator::Take(BufferTicket ticket) {
-  return handover_->Take(ticket);
+  return Checked(handover_->Take(ticket));
 }
 
 Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {

@@ -70,7 +70,7 @@ class Allocator {
   Result<BufferRef> Alloc(std::uint64_t bytes) {
     const std::uint32_t size_class = SizeClassOf(bytes);
     const ThreadCacheAnchor& anchor = thread_cache_anchor;
-    if (anchor.owner_id == cache_id_) [[likely]] {
+    if (HasCache(anchor)) [[likely]] {
       ThreadCache& cache = *anchor.cache;
       Magazine& magazine = cache.OfClass(size_class);
       if (!magazine.is_empty()) [[likely]] {
@@ -103,7 +103,7 @@ class Allocator {
     const std::uint32_t line = ref.line();
     const ThreadCacheAnchor& anchor = thread_cache_anchor;
     // relaxed: handed to this thread with the buffer, or wrong
-    if (anchor.owner_id == cache_id_ && line < line_count_ &&
+    if (HasCache(anchor) && line < line_count_ &&
         states_[line].load(std::memory_order_relaxed) == BufferState::kLive)
         [[likely]] {
       ThreadCache& cache = *anchor.cache;
@@ -259,15 +259,24 @@ class Allocator {
  private:
   Allocator(std::shared_ptr<Region> region, const AllocatorOptions& options);
   Result<BufferRef> AllocSlow(std::uint32_t size_class, std::uint64_t bytes);
+  Outcome FreeAfterChecks(BufferRef ref);
   Result<BufferRef> AllocExtent(std::uint64_t bytes);
   // A buffer of a class below kExtentClass.
   Result<BufferRef> AllocOfClass(std::uint32_t size_class);
   Outcome FreeSlow(BufferRef ref);
   Failure WhyNotLive(BufferRef ref) const;
+  // kLibrary: the region is damaged, and the answer is worth nothing.
+  template <typename Answer>
+  Answer Checked(Answer answer) const;
+  bool HasCache(const ThreadCacheAnchor& anchor) const {
+    // relaxed: a number that is compared
+    return anchor.owner_id == cache_id_.load(std::memory_order_relaxed);
+  }
 
-  // Copies for the fast path, constant from Create() on. With poisoning on, the
-  // id is no thread's, and everything goes through the slow path.
-  std::uint64_t cache_id_ = ThreadCacheSet::kNoId;
+  // Copies for the fast path, constant from Create() on. With poisoning on, and
+  // in a damaged region, the id is no thread's (DamageMark::kTripped), and
+  // everything goes through the slow path.
+  std::atomic<std::uint64_t> cache_id_{ThreadCacheSet::kNoId};
   std::atomic<BufferState>* states_ = nullptr;
   std::atomic<GranuleCode>* codes_ = nullptr;
   std::byte* data_ = nullptr;

@@ -221,6 +221,7 @@ void BufferSupply::Absorb(std::uint32_t size_class,
 }
 
 void BufferSupply::EmptyCache(ThreadCache& cache) {
+  if (shared_.region().IsDamaged()) return;
   std::array<std::uint32_t, MagazineLimits::kMaxCount> batch;
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
     const std::uint32_t count = EmptyMagazine(cache, c, batch);
@@ -350,6 +351,8 @@ void BufferSupply::ComeBack(const BufferPlace& place) {
     ExtentWords(shared_).FreeIfOrphan(lease_, shared_.UnitOf(place.ref));
   }
 }
+
+void BufferSupply::Forsake() { caches_.Close(); }
 
 void BufferSupply::Leave() {
   caches_.Close();

@@ -55,6 +55,8 @@ class BufferSupply {
   std::uint64_t Trim(std::uint64_t keep_bytes);
   // The end: everything goes back, or is left for others to adopt.
   void Leave();
+  // The same for a damaged region: touches nothing of it.
+  void Forsake();
 
   LeaseId lease() const { return lease_; }
   std::byte* PointerTo(BufferRef ref) const {

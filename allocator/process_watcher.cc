@@ -118,6 +118,8 @@ bool ProcessWatcher::State::StartThread() {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
+  // A fault whose signal is blocked kills, handler or not.
+  if (region->options().handle_sigbus) sigdelset(&all, SIGBUS);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_runs = ::pthread_create(&thread, nullptr, RunState<State>, this) == 0;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

@@ -16,6 +16,7 @@ bool StaysOut(void* /*context*/, BufferRef /*ref*/, BufferWord /*word*/) {
 
 std::uint32_t ReapDeadProcesses(const SharedTables& shared, LeaseId self) {
   Region& region = shared.region();
+  if (region.IsDamaged()) return 0;  // what we see may not be what there is
   const std::uint16_t high = region.LeaseHighWater();
   std::uint32_t reaped = 0;
   for (std::uint16_t slot = 0; slot < high; ++slot) {

@@ -19,7 +19,12 @@ Result<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
     if (Outcome checked = options.Check(); !checked) return checked.failure();
     RegionRegistry* registry = RegionRegistry::ForThisProcess();
     if (registry == nullptr) return ForkGuard::WhyNot();
-    return RegionOpener(options, registry).Open();
+    Result<std::shared_ptr<Region>> region =
+        RegionOpener(options, registry).Open();
+    if (region && (*region)->IsDamaged()) {
+      return {Status::kLibrary, "a file of the region was truncated"};
+    }
+    return region;
   } catch (const std::bad_alloc&) {
     return {Status::kNoMemory, "no private memory"};
   }
@@ -34,6 +39,7 @@ Region::Region(Key, const RegionOptions& options, ForkGuard guard,
       data_(core->data.base()),
       meta_(core->meta.base()),
       guard_(guard),
+      damage_(&core->damage),
       core_(std::move(core)) {}
 
 Region::~Region() {
@@ -46,11 +52,17 @@ Region::~Region() {
   }
   RegionRegistry* registry = RegionRegistry::ForThisProcess();
   const std::lock_guard<std::mutex> held(registry->mutex());
-  core_->leases.FreeOwn(lease_);
+  // Damaged: what names the lease was not given back, since others' part in it
+  // could not be seen. Alive without a lock is death, and they reap.
+  if (!IsDamaged()) core_->leases.FreeOwn(lease_);
   core_->life.Withdraw(core_->directory);
   core_->leases.Unlock(lease_);
   try {
-    if (!options_.keep) RemoveIfUnused(*core_);
+    if (IsDamaged()) {
+      RemoveIfUnlocked(*core_);
+    } else if (!options_.keep) {
+      RemoveIfUnused(*core_);
+    }
   } catch (const std::bad_alloc&) {
     // The names stay, the lifecycle lock goes with its descriptor: the next
     // one to attach finishes.
@@ -80,6 +92,12 @@ UniqueFd Region::OpenFifo(const char* name, int flags) const {
 
 // --- memory ----------------------------------------------------------------
 
+// A file that is too short is found by looking, too, not by SIGBUS alone.
+Outcome Region::NoteCut(const Outcome& backed) const {
+  if (backed.status() == Status::kLibrary) damage_->Set();
+  return backed;
+}
+
 Outcome Region::CommitMeta(std::uint64_t offset_bytes,
                            std::uint64_t length_bytes) {
   if (offset_bytes > geometry_.meta_bytes ||
@@ -98,8 +116,8 @@ Outcome Region::CommitMeta(std::uint64_t offset_bytes,
     std::uint64_t run_end = page + 1;
     while (run_end < end_page && !known.Has(run_end)) ++run_end;
     const ErrnoSaver errno_saver;
-    if (Outcome committed = core_->meta_backing.Commit(
-            page * kMetaPageBytes, (run_end - page) * kMetaPageBytes);
+    if (Outcome committed = NoteCut(core_->meta_backing.Commit(
+            page * kMetaPageBytes, (run_end - page) * kMetaPageBytes));
         !committed) {
       return committed;
     }
@@ -150,8 +168,8 @@ Outcome Region::CommitUnits(std::uint32_t first_unit, std::uint32_t unit_count,
     // acquire <- unit.commit: the page was backed before its byte.
     if (byte.load(std::memory_order_acquire) != CommitByte::kHole) continue;
     const ErrnoSaver errno_saver;
-    if (Outcome committed = core_->data_backing.Commit(
-            std::uint64_t{page} * kHugePageBytes, kHugePageBytes);
+    if (Outcome committed = NoteCut(core_->data_backing.Commit(
+            std::uint64_t{page} * kHugePageBytes, kHugePageBytes));
         !committed) {
       return committed;
     }

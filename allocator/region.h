@@ -14,6 +14,7 @@
 #include <string>
 
 #include "allocator/abi.h"
+#include "allocator/damage_mark.h"
 #include "allocator/fork_guard.h"
 #include "allocator/lease_word.h"
 #include "allocator/page_backing.h"
@@ -74,6 +75,13 @@ class Region {
   // False in a child of fork(2), where nothing of this object may be used. One
   // load.
   bool IsOurs() const { return guard_.IsOurs(); }
+  // Whether its files were found cut: what this process reads there may be
+  // zeros where others see something else. Every call on the region is kLibrary
+  // from then on, nothing of others' is judged by what is read, and to them
+  // this process's part in the region ends as by its death. For good. One load
+  // while no region of the process is damaged.
+  bool IsDamaged() const { return damage_->IsSet(); }
+  DamageMark& damage() const { return *damage_; }
   // Verified now, by the kernel's books; slow, off the fast path.
   PageReport ReportPages() const;
   const std::string& directory_path() const;
@@ -161,6 +169,7 @@ class Region {
 
  private:
   Outcome CheckUnits(std::uint32_t first_unit, std::uint32_t unit_count) const;
+  Outcome NoteCut(const Outcome& backed) const;
   struct PageRange {
     std::uint32_t begin, end;
   };
@@ -175,6 +184,7 @@ class Region {
   std::byte* const data_;
   std::byte* const meta_;
   const ForkGuard guard_;
+  DamageMark* const damage_;
   std::unique_ptr<RegionCore> core_;
 };
 

@@ -4,6 +4,7 @@
 #define ZCB_ALLOCATOR_REGION_CORE_H_
 
 #include "allocator/commit_map.h"
+#include "allocator/damage_mark.h"
 #include "allocator/lease.h"
 #include "allocator/life_fifo.h"
 #include "allocator/page_backing.h"
@@ -27,9 +28,19 @@ struct RegionCore {
   PageBacking data_backing;
   PageBacking meta_backing;
   CommitMap committed_meta;
+  DamageMark damage;
   LeaseTable leases;
   LeaseId lease;
   LifeFifo life;
+
+  RegionCore() = default;
+  ~RegionCore();
+  RegionCore(const RegionCore&) = delete;
+  RegionCore& operator=(const RegionCore&) = delete;
+
+  // Has SIGBUS in the mappings set `damage` instead of ending the process.
+  // kNoResources: too many regions, or no handler can be installed.
+  Outcome GuardMappings();
 
   RegionHeader* header() const {
     return reinterpret_cast<RegionHeader*>(meta.base());

@@ -122,6 +122,16 @@ void RemoveIfUnused(const RegionCore& core) {
   }
 }
 
+void RemoveIfUnlocked(const RegionCore& core) {
+  const int lock_fd = core.lock_fd.get();
+  if (TryLockByte(lock_fd, kLifecycleByte) != LockAttempt::kTaken) return;
+  if (HasItsName(core) &&
+      TestBytes(lock_fd, 0, kLifecycleByte) == LockTest::kFree) {
+    UnlinkNames(core);
+  }
+  UnlockByte(lock_fd, kLifecycleByte);
+}
+
 Leftover SweepLeftover(const RegionDirectory& directory, FileId lock_id,
                        int lock_fd, const std::string& hugetlbfs_mount) {
   switch (TryLockByte(lock_fd, kLifecycleByte)) {

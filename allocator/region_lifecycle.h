@@ -38,6 +38,10 @@ Result<bool> Settle(RegionCore* core);
 // same time do not both leave the files behind.
 void RemoveIfUnused(const RegionCore& core);
 
+// The same by the locks alone, for a region whose words have been lost: the
+// last one to leave removes it, kept or not.
+void RemoveIfUnlocked(const RegionCore& core);
+
 // Unlinks the files of a region under construction, as far as they are named.
 // The caller holds the lifecycle lock.
 void UnlinkNames(const RegionCore& core);

@@ -120,6 +120,12 @@ Result<RegionOpener::Attempt> RegionOpener::Attach(const SeenFile& meta) {
   core->data_fd = std::move(*data_fd);
   core->lock_fd = std::move(*lock_fd);
   if (Outcome mapped = MapFiles(core.get()); !mapped) return mapped.failure();
+  // Before the first look at what others can cut.
+  if (options_.handle_sigbus) {
+    if (Outcome guarded = core->GuardMappings(); !guarded) {
+      return guarded.failure();
+    }
+  }
   return TakeLease(std::move(core));
 }
 
@@ -142,6 +148,10 @@ Result<RegionOpener::Attempt> RegionOpener::TakeLease(
   if (!*settled) {
     return AgainAfter(core->facts.lock_id, "the region is being removed");
   }
+  // Cut since its length was looked at. Our lease goes with the lock.
+  if (core->damage.IsSet()) {
+    return {Status::kLibrary, "a file of the region was truncated"};
+  }
   Attempt done;
   done.region = Finish(std::move(core));
   return done;
@@ -152,6 +162,11 @@ Result<RegionOpener::Attempt> RegionOpener::Create() {
   core->directory = directory_;
   if (Outcome built = BuildNameless(options_, core.get()); !built) {
     return built.failure();
+  }
+  if (options_.handle_sigbus) {
+    if (Outcome guarded = core->GuardMappings(); !guarded) {
+      return guarded.failure();
+    }
   }
   Result<bool> named = GiveNames(core.get());
   if (!named) return named.failure();

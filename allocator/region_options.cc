@@ -66,6 +66,15 @@ bool ParsePages(std::string_view text, RegionOptions* options) {
   return true;
 }
 
+// 0 or 1; as it was if the variable is not set.
+bool ReadSwitch(const char* name, bool* is_on) {
+  const char* const text = ::secure_getenv(name);
+  if (text == nullptr) return true;
+  const std::string_view value = text;
+  *is_on = value == "1";
+  return value == "0" || value == "1";
+}
+
 }  // namespace
 
 Result<RegionOptions> RegionOptions::FromEnvironment() {
@@ -88,12 +97,11 @@ Result<RegionOptions> RegionOptions::FromEnvironment() {
               "ZCB_PAGES: auto, huge, small, auto:MOUNT or huge:MOUNT"};
     }
   }
-  if (const char* text = ::secure_getenv("ZCB_KEEP")) {
-    const std::string_view value = text;
-    if (value != "0" && value != "1") {
-      return {Status::kInvalidParam, "ZCB_KEEP: 0 or 1"};
-    }
-    options.keep = value == "1";
+  if (!ReadSwitch("ZCB_KEEP", &options.keep)) {
+    return {Status::kInvalidParam, "ZCB_KEEP: 0 or 1"};
+  }
+  if (!ReadSwitch("ZCB_SIGBUS", &options.handle_sigbus)) {
+    return {Status::kInvalidParam, "ZCB_SIGBUS: 0 or 1"};
   }
   if (Outcome checked = options.Check(); !checked) return checked.failure();
   return options;

@@ -46,6 +46,9 @@ struct RegionOptions {
   std::uint64_t prefault_bytes = RegionLimits::kDefaultPrefaultBytes;
   // Keep the files when the last process detaches cleanly.
   bool keep = false;  // ZCB_KEEP
+  // Of this process: a truncated file is an error of the calls that meet it,
+  // and not its end by SIGBUS (sigbus_guard.h).
+  bool handle_sigbus = false;  // ZCB_SIGBUS
   std::uint32_t lease_count = RegionLimits::kDefaultLeases;
   // An area of the meta file for the layer above (demand-paged, all-zero at
   // first), and numbers by which that layer describes its layout to attachers.
@@ -54,7 +57,7 @@ struct RegionOptions {
 
   // The defaults above, changed by ZCB_DIR, ZCB_REGION, ZCB_REGION_BYTES
   // (digits, with an optional k, m or g), ZCB_PAGES (auto, huge, small; auto
-  // and huge may be followed by :MOUNT) and ZCB_KEEP (0 or 1).
+  // and huge may be followed by :MOUNT), ZCB_KEEP and ZCB_SIGBUS (0 or 1).
   // kInvalidParam: a value that is none of these; nothing is guessed. A program
   // that runs with raised privileges (set-user-ID) ignores them all.
   static Result<RegionOptions> FromEnvironment();

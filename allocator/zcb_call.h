@@ -46,7 +46,11 @@ zcb_status Call(zcb_allocator* allocator, Body&& body) {
     return Fail({Status::kBadHandle, "inherited over fork: open it anew"});
   }
   try {
-    return body(Unwrap(allocator));
+    const zcb_status status = body(Unwrap(allocator));
+    if (!Unwrap(allocator).region().IsDamaged()) [[likely]] {
+      return status;
+    }
+    return Fail({Status::kLibrary, "a file of the region was truncated"});
   } catch (const std::bad_alloc&) {
     return Fail({Status::kNoMemory, "no private memory"});
   }

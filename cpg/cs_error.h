@@ -6,6 +6,7 @@
 
 #include <new>
 
+#include "allocator/damage_mark.h"
 #include "allocator/errno_saver.h"
 #include "allocator/status.h"
 #include "ipc/group_name.h"
@@ -42,6 +43,22 @@ cs_error_t Guarded(Body&& body) {
   } catch (const std::bad_alloc&) {
     return CS_ERR_NO_MEMORY;
   }
+}
+
+// What a call on a handle answers when some region of the process has lost
+// memory: CS_ERR_LIBRARY if it is the handle's.
+cs_error_t AnswerAfterDamage(cpg_handle_t handle, cs_error_t answer);
+
+// The same for a function that looks at the region of a handle. Asked at the
+// end, since the call itself may be the one that meets the damage. One load.
+template <typename Body>
+cs_error_t GuardedIn(cpg_handle_t handle, Body&& body) {
+  const cs_error_t answer = Guarded(body);
+  // relaxed: nothing comes with it
+  if (alloc::damaged_regions.load(std::memory_order_relaxed) == 0) [[likely]] {
+    return answer;
+  }
+  return AnswerAfterDamage(handle, answer);
 }
 
 }  // namespace zcb::cpg

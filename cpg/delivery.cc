@@ -85,7 +85,10 @@ Result<ipc::Event> Handle::Begin() {
     stalled_.reset();
     return event;
   }
-  if (current_ == nullptr) return ipc::Event{};
+  if (current_ == nullptr) {
+    if (!attachment_->region().IsDamaged()) return ipc::Event{};
+    return {Status::kLibrary, "a file of the region was truncated"};
+  }
   auto event = current_->Next();
   said_nothing_ = event && event->kind == ipc::Event::Kind::kNothing;
   return event;
@@ -115,6 +118,11 @@ Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {
   } catch (const std::bad_alloc&) {
     stalled_ = *begun;
     *error = CS_ERR_NO_MEMORY;
+    return Step::kFailed;
+  }
+  // The copy may have met damage.
+  if (!current_->CheckDamage()) {
+    *error = CS_ERR_LIBRARY;
     return Step::kFailed;
   }
   frame->SetGroup(group_);
@@ -157,7 +165,10 @@ Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame,
     running.ShowMessage(frame->member->Begun(event));
     callbacks_.deliver_zcb(id_, &frame->group(), event.sender.node_id,
                            event.sender.pid, event.payload, event.length_bytes);
-    if (!call->abandoned() && member->WasEvicted()) return Step::kFailed;
+    if (!call->abandoned() &&
+        (member->WasEvicted() || !member->CheckDamage())) {
+      return Step::kFailed;
+    }
   }
   return Step::kDone;
 }

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "allocator/damage_mark.h"
 #include "allocator/errno_saver.h"
 #include "cpg/cs_error.h"
 #include "cpg/dispatch_call.h"
@@ -62,11 +63,11 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
 
 // Apart from cpg_dispatch(), which is short when there is nothing to do. Not
 // instrumented: the call has to lie on the stack itself, see JumpGuard.
-__attribute__((noinline, no_sanitize_address)) cs_error_t
-DispatchUnderLock(HandleTable<Handle>::Pin pin, cs_dispatch_flags_t how,
-                  ipc::Deadline deadline, bool may_wait_less) {
+__attribute__((noinline, no_sanitize_address)) cs_error_t DispatchUnderLock(
+    HandleTable<Handle>::Pin::Loose pinned, cs_dispatch_flags_t how,
+    ipc::Deadline deadline, bool may_wait_less) {
   const alloc::ErrnoSaver saver;
-  DispatchCall call(std::move(pin));
+  DispatchCall call(HandleTable<Handle>::Pin(pinned, PinWord::Kind::kCall));
   return Dispatch(&call, how, deadline, may_wait_less);
 }
 
@@ -76,8 +77,10 @@ DispatchUnderLock(HandleTable<Handle>::Pin pin, cs_dispatch_flags_t how,
 using zcb::cpg::DispatchUnderLock;
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::Model;
+using zcb::cpg::PinWord;
 using zcb::ipc::Deadline;
 
 extern "C" {
@@ -87,11 +90,13 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
                         cs_dispatch_flags_t dispatch_types) {
   auto pin = FindHandle(handle);
   if (!pin) return CS_ERR_BAD_HANDLE;
-  if (pin->IsQuiet()) {
+  // relaxed: as GuardedIn(). A slot that was cut away reads as an empty one.
+  if (pin->IsQuiet() &&
+      zcb::alloc::damaged_regions.load(std::memory_order_relaxed) == 0) {
     if (dispatch_types == CS_DISPATCH_ALL) return CS_OK;
     if (dispatch_types == CS_DISPATCH_ONE_NONBLOCKING) return CS_ERR_TRY_AGAIN;
   }
-  return DispatchUnderLock(std::move(pin), dispatch_types, Deadline::Never(),
+  return DispatchUnderLock(pin.Loosen(), dispatch_types, Deadline::Never(),
                            true);
 }
 
@@ -101,12 +106,12 @@ cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
                                   int timeout_ms) {
   auto pin = FindHandle(handle);
   if (!pin) return CS_ERR_BAD_HANDLE;
-  return DispatchUnderLock(std::move(pin), dispatch_types,
+  return DispatchUnderLock(pin.Loosen(), dispatch_types,
                            Deadline::InMs(timeout_ms), false);
 }
 
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (message == nullptr) return CS_ERR_INVALID_PARAM;
@@ -121,7 +126,7 @@ cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
 
 cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
                               struct cpg_zcb_message* message, int timeout_ms) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (message == nullptr) return CS_ERR_INVALID_PARAM;

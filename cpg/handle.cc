@@ -149,7 +149,8 @@ void Handle::BeginClose() {
 
 bool Handle::HasEvent() const {
   return stalled_.has_value() || totem_pending_ ||
-         (current_ != nullptr && current_->HasNext());
+         (current_ != nullptr ? current_->HasNext()
+                              : attachment_->region().IsDamaged());
 }
 
 // One thread that waits. An object, since a cancelled thread leaves from inside

@@ -107,6 +107,7 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
   RoomKind kind = RoomKind::kRing;
   const auto look = [&] {
     if (closing()) return CS_ERR_BAD_HANDLE;
+    if (!member->CheckDamage()) return CS_ERR_LIBRARY;
     if (member->leaving()) return CS_ERR_NOT_EXIST;
     if (member->IsOut()) return CS_ERR_LIBRARY;
     kind = RoomKind::kRing;

@@ -71,6 +71,19 @@ class HandleTable {
     explicit operator bool() const { return slot_ != nullptr; }
     T* operator->() const { return slot_->object; }
     T& operator*() const { return *slot_->object; }
+    // What is pinned, without whoever unpins it: to be handed to a function in
+    // registers, where it becomes a pin of the same kind again.
+    struct Loose {
+      HandleTable* table;
+      Slot* slot;
+    };
+    [[gnu::always_inline]] Loose Loosen() {
+      const Loose loose{table_, slot_};
+      slot_ = nullptr;
+      return loose;
+    }
+    Pin(Loose loose, PinWord::Kind kind)
+        : table_(loose.table), slot_(loose.slot), kind_(kind) {}
     void set_note(void* note) const {
       // release -> handle.note: what the note is about is whole
       slot_->note.store(note, std::memory_order_release);

@@ -56,6 +56,7 @@ using zcb::cpg::AppendAllGroups;
 using zcb::cpg::AppendGroup;
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::Items;
 using zcb::cpg::IterationWalk;
 using zcb::cpg::ProcessState;
@@ -69,7 +70,7 @@ cs_error_t cpg_iteration_initialize(
     const struct cpg_name* group,
     cpg_iteration_handle_t* cpg_iteration_handle) {
   const int type = iteration_type;  // a C program may pass any number
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     if (group != nullptr && group->length > CPG_MAX_NAME_LENGTH) {
       return CS_ERR_NAME_TOO_LONG;
     }

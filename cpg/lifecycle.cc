@@ -41,6 +41,7 @@ cs_error_t Initialize(cpg_handle_t* handle, Model model,
   if (!attachment) return ToCsError(attachment.status());
   auto bell = (*attachment)->MakeDoorbell();
   if (!bell) return ToCsError(bell.status());
+  if ((*attachment)->region().IsDamaged()) return CS_ERR_LIBRARY;
   *handle = (*state)->handles().Open(
       std::make_unique<Handle>(model, callbacks, *options,
                                std::move(*attachment), std::move(*bell)),
@@ -85,6 +86,7 @@ cs_error_t InitializeModel(cpg_handle_t* handle, cpg_model_t model,
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::InitializeModel;
 using zcb::cpg::ProcessState;
@@ -131,7 +133,7 @@ cs_error_t cpg_finalize(cpg_handle_t handle) {
 }
 
 cs_error_t cpg_fd_get(cpg_handle_t handle, int* fd) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (fd == nullptr) return CS_ERR_INVALID_PARAM;

@@ -40,7 +40,7 @@ bool LacksMemory(const Sender& sender) {
 }  // namespace zcb::cpg
 
 using zcb::cpg::FindHandle;
-using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::LacksMemory;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
@@ -55,7 +55,7 @@ extern "C" {
 
 cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t,
                             const struct iovec* iovec, unsigned int iov_len) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     if (iovec == nullptr && iov_len != 0) return CS_ERR_INVALID_PARAM;
@@ -65,7 +65,7 @@ cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t,
 
 cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t, void* msg,
                                 size_t msg_len) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     return SendBuffer(sender, msg, msg_len);
@@ -75,7 +75,7 @@ cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t, void* msg,
 cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t,
                                 const struct iovec* iovec, unsigned int iov_len,
                                 int timeout_ms) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     if (iovec == nullptr && iov_len != 0) return CS_ERR_INVALID_PARAM;
@@ -92,7 +92,7 @@ cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t,
 
 cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t, void* msg,
                                size_t msg_len, int timeout_ms) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     return SendTimed(
@@ -102,7 +102,7 @@ cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t, void* msg,
 }
 
 cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     return sender->WaitForRoom(length, Deadline::InMs(timeout_ms));
@@ -110,7 +110,7 @@ cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms) {
 }
 
 cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (fd == nullptr) return CS_ERR_INVALID_PARAM;
@@ -123,7 +123,7 @@ cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd) {
 
 cs_error_t cpg_flow_control_state_get(
     cpg_handle_t handle, cpg_flow_control_state_t* flow_control_enabled) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     if (flow_control_enabled == nullptr) return CS_ERR_INVALID_PARAM;

@@ -8,7 +8,7 @@
 #include "ipc/member_address.h"
 
 using zcb::cpg::FindHandle;
-using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::ToCsError;
 using zcb::cpg::ToGroupName;
@@ -17,7 +17,7 @@ using zcb::ipc::MemberAddress;
 extern "C" {
 
 cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     if (group == nullptr) return CS_ERR_INVALID_PARAM;
     if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
     const auto pin = FindHandle(handle);
@@ -29,7 +29,7 @@ cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group) {
 }
 
 cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     if (group == nullptr) return CS_ERR_INVALID_PARAM;
     if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
     const auto pin = FindHandle(handle);
@@ -43,7 +43,7 @@ cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group) {
 cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* group,
                               struct cpg_address* member_list,
                               int* member_list_entries) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     if (group == nullptr) return CS_ERR_INVALID_PARAM;
     if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
     if (member_list == nullptr || member_list_entries == nullptr) {

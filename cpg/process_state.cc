@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "cpg/cs_error.h"
+
 namespace zcb::cpg {
 
 namespace {
@@ -22,6 +24,12 @@ void PrepareUnwinder() {
 }  // namespace
 
 constinit std::atomic<ProcessState*> ProcessState::current_{nullptr};
+
+cs_error_t AnswerAfterDamage(cpg_handle_t handle, cs_error_t answer) {
+  const auto pin = FindHandle(handle);
+  return pin && pin->attachment().region().IsDamaged() ? CS_ERR_LIBRARY
+                                                       : answer;
+}
 
 Result<ProcessState*> ProcessState::FindOrMake() {
   // acquire <- process.state: the state is whole

@@ -24,12 +24,13 @@ namespace zcb::cpg {
 class QuietPlace {
  public:
   void Say(const ipc::EmptyPlace& place) {
+    if (place.raw == kNever) return;  // no honest slot says that
     // relaxed, both: written under the lock that we have
     if (place_.load(std::memory_order_relaxed) == place.slot &&
         raw_.load(std::memory_order_relaxed) == place.raw) {
       return;
     }
-    place_.store(nullptr, std::memory_order_relaxed);  // the next one carries
+    place_.store(&kNowhere, std::memory_order_relaxed);  // the next one carries
     // release -> quiet.move: who sees this value finds the old place gone
     raw_.store(place.raw, std::memory_order_release);
     // release -> quiet.say: the value is this place's
@@ -38,7 +39,7 @@ class QuietPlace {
   // For good or until the next Say(): Holds() is false.
   void Unsay() {
     // relaxed: a thread that does not see it yet came before it
-    place_.store(nullptr, std::memory_order_relaxed);
+    place_.store(&kNowhere, std::memory_order_relaxed);
   }
 
   // True: at some moment of this call there was nothing to dispatch.
@@ -51,7 +52,6 @@ class QuietPlace {
     // relaxed: the second look acquires
     const std::atomic<std::uint64_t>* const place =
         place_.load(std::memory_order_relaxed);
-    if (place == nullptr) return false;
     // acquire <- quiet.move: if it is of a later place, this one is gone
     const std::uint64_t raw = raw_.load(std::memory_order_acquire);
     // acquire <- quiet.say: what was dispatched before it was said is done
@@ -61,7 +61,11 @@ class QuietPlace {
   }
 
  private:
-  std::atomic<const std::atomic<std::uint64_t>*> place_{nullptr};
+  // Where nothing is ever quiet: spares Holds() a test.
+  static constexpr std::uint64_t kNever = ~std::uint64_t{0};
+  static constexpr std::atomic<std::uint64_t> kNowhere{kNever};
+
+  std::atomic<const std::atomic<std::uint64_t>*> place_{&kNowhere};
   std::atomic<std::uint64_t> raw_{0};
 };
 

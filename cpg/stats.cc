@@ -41,7 +41,7 @@ void Fill(const ipc::MemberCounters& member, GroupStatsOut* out) {
 
 using zcb::cpg::Fill;
 using zcb::cpg::FindHandle;
-using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::PinWord;
 using zcb::cpg::ToCsError;
 using zcb::cpg::ToGroupName;
@@ -51,7 +51,7 @@ extern "C" {
 cs_error_t cpg_zcb_group_stats_get(cpg_handle_t handle,
                                    const struct cpg_name* group,
                                    struct cpg_zcb_group_stats* stats) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     if (group != nullptr && group->length > CPG_MAX_NAME_LENGTH) {
       return CS_ERR_NAME_TOO_LONG;
     }

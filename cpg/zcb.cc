@@ -22,6 +22,9 @@ Outcome InItsRegion(Ask&& ask) {
     ipc::Attachment* attachment = state->AttachmentAt(i);
     if (attachment == nullptr) break;
     const Outcome answer = ask(*attachment);
+    if (answer && attachment->region().IsDamaged()) {
+      return {Status::kLibrary, "a file of the region was truncated"};
+    }
     if (answer.status() != Status::kInvalidParam) return answer;
   }
   return {Status::kInvalidParam, "this process keeps no such message"};
@@ -32,6 +35,7 @@ Outcome InItsRegion(Ask&& ask) {
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
+using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::InItsRegion;
 using zcb::cpg::Model;
@@ -47,7 +51,7 @@ using RegionInfo = struct cpg_zcb_region_info;
 extern "C" {
 
 cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (buffer == nullptr) return CS_ERR_INVALID_PARAM;
@@ -60,7 +64,7 @@ cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer) {
 
 cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
                                  size_t alignment, void** buffer) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (buffer == nullptr) return CS_ERR_INVALID_PARAM;
@@ -72,7 +76,7 @@ cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
 }
 
 cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     return ToCsError(pin->attachment().FreePayload(buffer));
@@ -80,7 +84,7 @@ cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer) {
 }
 
 cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
@@ -103,7 +107,7 @@ cs_error_t cpg_zcb_release(const void* msg) {
 
 cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
                             struct cpg_zcb_message* message) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (message == nullptr) return CS_ERR_INVALID_PARAM;
@@ -117,7 +121,7 @@ cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
 
 cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t,
                            const void* msg, size_t msg_len) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     const iovec piece{const_cast<void*>(msg), msg_len};
@@ -139,7 +143,7 @@ cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t,
 }
 
 cs_error_t cpg_zcb_region_info(cpg_handle_t handle, RegionInfo* info) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (info == nullptr || info->size < offsetof(RegionInfo, committed_bytes)) {
@@ -166,7 +170,7 @@ cs_error_t cpg_zcb_region_info(cpg_handle_t handle, RegionInfo* info) {
 }
 
 cs_error_t cpg_zcb_collect(cpg_handle_t handle) {
-  return Guarded([&] {
+  return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     pin->attachment().RelievePressure();

@@ -168,6 +168,10 @@ Outcome KeepTable::Keep(alloc::Allocator* allocator,
       break;
     }
   }
+  if (region_->IsDamaged()) {
+    DropRecord(allocator, index);
+    return {Status::kLibrary, "a file of the region was truncated"};
+  }
   const std::lock_guard lock(mutex_);
   payloads_[index] = message.payload;
   return {};
@@ -221,12 +225,18 @@ void KeepTable::DropRecord(alloc::Allocator* allocator, std::uint32_t index) {
   const alloc::LeaseId lease = region_->lease();
   const BufferRef ref = kept_[index].buffer;  // ours alone to change
   std::atomic<std::uint64_t>& record = Records(lease.slot)[index];
+  // Damaged: who else holds it is not to be seen; our reaper will see it.
+  if (region_->IsDamaged()) return ForgetRecord(index);
   // seq_cst <-> keep.dekker: stops holding before we look who still holds
   record.store(KeepRecord::Hold(lease.generation, ref).LetGo().raw(),
                std::memory_order_seq_cst);
   FreeIfLast(allocator, ref);
   // release -> keep.dekker: the record is free
   record.store(0, std::memory_order_release);
+  ForgetRecord(index);
+}
+
+void KeepTable::ForgetRecord(std::uint32_t index) {
   const std::lock_guard lock(mutex_);
   --usage_.messages;
   usage_.bytes -= kept_[index].length_bytes;

@@ -110,6 +110,7 @@ class KeepTable {
 
   // Lets go of a record of our own that nobody else can find any more.
   void DropRecord(alloc::Allocator* allocator, std::uint32_t index);
+  void ForgetRecord(std::uint32_t index);  // in the private books
 
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   struct Kept {

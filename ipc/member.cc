@@ -103,7 +103,7 @@ Outcome Member::JoinRing() {
     return {Status::kLibrary, "put out, or declared dead, while joining"};
   }
   if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
-  return {};
+  return CheckDamage();
 }
 
 Outcome Member::Leave() {
@@ -121,7 +121,7 @@ Outcome Member::Leave() {
                : Outcome(Status::kLibrary, "damaged ring");
   }
   if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
-  return {};
+  return CheckDamage();
 }
 
 Member::~Member() {
@@ -161,6 +161,7 @@ bool Member::AnnounceAwake() {
 void Member::RingSelf() { bell_->Ring(); }
 
 bool Member::HasNext() const {
+  if (!CheckDamage()) return true;
   if (left() || own_leave_begun_) return false;
   SlotWord slot;
   // Damage counts as something, and so does eviction: Next() will say so.
@@ -168,7 +169,7 @@ bool Member::HasNext() const {
 }
 
 std::optional<EmptyPlace> Member::EmptyNext() const {
-  if (left() || own_leave_begun_) return std::nullopt;
+  if (left() || own_leave_begun_ || !CheckDamage()) return std::nullopt;
   const std::atomic<std::uint64_t>& slot = group_.slot(position_);
   // relaxed: read for its value, which is looked for again later
   const SlotWord word(slot.load(std::memory_order_relaxed));

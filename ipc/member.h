@@ -94,8 +94,17 @@ class Member {
   // Looks at the next event and begins it; every event but kNothing must be
   // ended by Done(). May be nested: events begun inside another one are the
   // following ones, and nothing is given back before the outermost Done().
-  // kLibrary: the slot or the message in it is damaged, or evicted.
+  // kLibrary: the slot or the message in it is damaged, a file of the region
+  // was truncated, or evicted.
   Result<Event> Next();
+  // kLibrary: a file of the region was truncated. What was read in place before
+  // the call may be zeros.
+  Outcome CheckDamage() const {
+    if (!attachment_->region().IsDamaged()) [[likely]] {
+      return {};
+    }
+    return {Status::kLibrary, "a file of the region was truncated"};
+  }
   void Done();
 
   // Keeps a begun message beyond Done(). Attachment::Release() lets go.
@@ -198,6 +207,7 @@ class Member {
   // Why a send is refused by a ring that is full.
   Failure RefuseFull();
   LaggardWatch::Verdict JudgeLaggards(std::uint32_t evict_after_ms);
+  Result<Event> BeginNext();
   // True if an event was begun; false: skip it.
   Result<bool> BeginMessage(SlotWord slot, Event* event);
   bool BeginControl(SlotWord slot, Event* event);

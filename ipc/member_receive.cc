@@ -24,6 +24,12 @@ void Member::Advance() {
 }
 
 Result<Event> Member::Next() {
+  const Result<Event> event = BeginNext();
+  if (const Outcome whole = CheckDamage(); !whole) return whole.failure();
+  return event;
+}
+
+Result<Event> Member::BeginNext() {
   Event event;
   for (;;) {
     if (left() || own_leave_begun_) return event;

@@ -63,6 +63,8 @@ Failure Member::RefuseFull() {
 Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
                      const SendOptions& options) {
   alloc::Allocator& allocator = attachment_->allocator();
+  // Before it is sent: the bytes may be where nobody else sees them.
+  if (const Outcome whole = CheckDamage(); !whole) return whole;
   const auto live = attachment_->FindLivePayload(payload);
   if (!live) return live.failure();
   const auto place = allocator.BeginSend(live->buffer);

@@ -71,6 +71,8 @@ bool Reap(Attachment* attachment, alloc::LeaseId dead) {
         .IsDead(dead.generation);
   };
   if (!still_dead()) return true;
+  // Damaged: others see what there is, and do it.
+  if (region.IsDamaged()) return false;
   bool is_whole = attachment->directory().ForEachGroup(
       [&](const GroupView& group) { DownEntries(group, dead); });
   is_whole =

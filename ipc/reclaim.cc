@@ -92,6 +92,8 @@ bool MoveReclaimed(const GroupView& group, std::uint64_t from,
 
 std::uint64_t Reclaim(const GroupView& group, alloc::Allocator* allocator,
                       const KeepTable& keeps, std::uint64_t most) {
+  // Who reads zeros sees no member that has not read yet.
+  if (allocator->region().IsDamaged()) return 0;
   const std::uint64_t limit = LimitOf(group, allocator->region());
   // acquire <- ring.reclaim: what lies below is done
   std::uint64_t base = group.header().reclaimed.load(std::memory_order_acquire);

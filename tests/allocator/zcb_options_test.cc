@@ -19,8 +19,8 @@ class ZcbOptionsTest : public ::testing::Test {
   static void Clear() {
     for (const char* variable :
          {"ZCB_DIR", "ZCB_REGION", "ZCB_REGION_BYTES", "ZCB_PAGES", "ZCB_KEEP",
-          "ZCB_QUOTA_BYTES", "ZCB_SPARE_BYTES", "ZCB_IDLE_BYTES", "ZCB_POISON",
-          "ZCB_NUMA"}) {
+          "ZCB_SIGBUS", "ZCB_QUOTA_BYTES", "ZCB_SPARE_BYTES", "ZCB_IDLE_BYTES",
+          "ZCB_POISON", "ZCB_NUMA"}) {
       unsetenv(variable);
     }
   }

@@ -48,6 +48,7 @@ void AddNonsense(Producers* all) {
            Row{"ZCB_REGION_BYTES", "129g"},
            Row{"ZCB_PAGES", "large"},
            Row{"ZCB_KEEP", "yes"},
+           Row{"ZCB_SIGBUS", "2"},
            Row{"ZCB_QUOTA_BYTES", "-1"},
            Row{"ZCB_SPARE_BYTES", "all"},
            Row{"ZCB_IDLE_BYTES", "some"},
