@@ -98,7 +98,7 @@ bool Reap(Attachment* attachment, alloc::LeaseId dead) {
     }
   });
   attachment->RingForMemory();
-  if (is_whole) region.FreeDeadLease(dead);
+  if (is_whole && !region.IsDamaged()) region.FreeDeadLease(dead);
   return is_whole;
 }
 

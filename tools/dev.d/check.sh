@@ -3,7 +3,7 @@
 
 # A step is a word here, a line in describe() and a function check_STEP.
 readonly kSteps=(format tidy layering edges asan tsan paranoid order steps
-  storm clang aarch64 conformance)
+  storm fuzz clang aarch64 conformance)
 readonly kLibrary=(allocator ipc cpg)
 
 # Minutes on two cores with a cold build, and what the step does.
@@ -22,6 +22,8 @@ describe() {
       "(--minutes N, --all, --operation OP, --mode M)" ;;
     storm) echo "$((kStormMinutes + 1)) processes killed by the thousand, other" \
       "seeds each time (--minutes N, --kills N, --seed S)" ;;
+    fuzz) echo "$((kFuzzMinutes + 8)) sanitized processes while another changes" \
+      "their region (--minutes N, --seed S)" ;;
     clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
     aarch64) echo "5 allocator and ipc, cross-built, under qemu-user" ;;
     conformance) echo "4 CPG programs next to a real Corosync (root)" ;;

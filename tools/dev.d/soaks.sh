@@ -2,12 +2,13 @@
 # Sourced by tools/dev: the steps of "check" that find more the longer they run.
 # Each takes --minutes N and hands its other options on to its program.
 
-readonly kSoaks=(order steps storm)
+readonly kSoaks=(order steps storm fuzz)
 
 # Minutes of each in a plain "check".
 readonly kOrderMinutes=2
 readonly kStepsMinutes=3
 readonly kStormMinutes=2
+readonly kFuzzMinutes=2  # of each of its programs
 # One run of a soak takes seconds; when this is over, it hangs.
 readonly kHangMinutes=10
 
@@ -25,20 +26,31 @@ is_soak() {
   return 1
 }
 
-# run_soak TARGET MINUTES [OPTION ...]: builds TARGET and runs it with
-# --minutes (an option's, if there is one) and the options.
-run_soak() {
-  local target="$1" minutes="$2" previous='' word code=0
-  shift 2
+# minutes_of DEFAULT [OPTION ...]: what --minutes says.
+minutes_of() {
+  local minutes="$1" previous='' word
+  shift
   for word in "$@"; do
     [[ "$previous" != --minutes ]] || minutes="$word"
     previous="$word"
   done
-  run_bazel build --config=opt "$target" || return 1
+  echo "$minutes"
+}
+
+# run_soak [--config=NAME] TARGET MINUTES [OPTION ...]: builds TARGET, with
+# --config=opt if not said otherwise, and runs it with --minutes (an option's, if
+# there is one) and the options.
+run_soak() {
+  local config=--config=opt minutes code=0
+  [[ "$1" != --config=* ]] || { config="$1"; shift; }
+  local target="$1"
+  minutes="$(minutes_of "${@:2}")"
+  shift 2
+  run_bazel build "$config" "$target" || return 1
   local program="${target#//}"
   # The signal goes to the group that timeout(1) makes: to the run's processes.
   timeout "$((10#0${minutes%%.*} + kHangMinutes))m" \
-    "$(run_bazel info --config=opt bazel-bin)/${program/://}" \
+    "$(run_bazel info "$config" bazel-bin)/${program/://}" \
     --minutes "$minutes" "$@" || code=$?
   ((code != 124)) || note "the last run hangs"
   return "$code"
@@ -61,4 +73,12 @@ check_storm() {
   [[ " $* " != *" --kills "* ]] || minutes=1440
   run_soak //tests/storm:storm "$minutes" \
     --state "$(check_state)/storm" "$@"
+}
+
+# A dot is a round, as above; then the targets of libFuzzer, unless one round is
+# to be repeated.
+check_fuzz() {
+  run_soak --config=asan //tests/hostile:soak "$kFuzzMinutes" "$@" || return 1
+  [[ " $* " == *" --seed "* ]] ||
+    run_fuzz_targets "$(minutes_of "$kFuzzMinutes" "$@")"
 }
