@@ -146,24 +146,25 @@ bool LeaseTable::HoldsLock(std::uint16_t slot) const {
   return IdOfDescriptor(lock_fd_) != lock_id_;
 }
 
-bool LeaseTable::MarkDeadIfGone(LeaseId lease) const {
-  if (lease.slot >= count_) return false;
+Verdict LeaseTable::Judge(LeaseId lease) const {
+  if (lease.slot >= count_) return Verdict::kNotDead;
   // acquire <- lease.death: who finds Dead may reap.
   LeaseWord seen(records_[lease.slot].word.load(std::memory_order_acquire));
-  if (seen.IsDead(lease.generation)) return true;
-  if (!seen.IsAlive(lease.generation)) return false;
+  if (seen.IsDead(lease.generation)) return Verdict::kWasDead;
+  if (!seen.IsAlive(lease.generation)) return Verdict::kNotDead;
   // The lock was taken before the word became Alive with this generation, and
   // we saw that: if it is free now, its owner is gone.
-  if (HoldsLock(lease.slot)) return false;
+  if (HoldsLock(lease.slot)) return Verdict::kNotDead;
   std::uint64_t expected = seen.raw();
   // release -> lease.death: the verdict stands before anybody reaps.
   // acquire <- lease.death: if another was faster, after his verdict.
   if (records_[lease.slot].word.compare_exchange_strong(
           expected, seen.Die().raw(), std::memory_order_acq_rel,
           std::memory_order_acquire)) {
-    return true;
+    return Verdict::kMarkedDead;
   }
-  return LeaseWord(expected).IsDead(lease.generation);
+  return LeaseWord(expected).IsDead(lease.generation) ? Verdict::kWasDead
+                                                      : Verdict::kNotDead;
 }
 
 void LeaseTable::FreeDead(LeaseId lease) const {

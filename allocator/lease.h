@@ -54,7 +54,10 @@ class LeaseTable {
   LeaseRecord& record(std::uint16_t slot) const { return records_[slot]; }
   std::uint16_t HighWater() const;
   bool HoldsLock(std::uint16_t slot) const;
-  bool MarkDeadIfGone(LeaseId lease) const;
+  Verdict Judge(LeaseId lease) const;
+  bool MarkDeadIfGone(LeaseId lease) const {
+    return Judge(lease) != Verdict::kNotDead;
+  }
   void FreeDead(LeaseId lease) const;
 
   // Alive words whose lock is held by another process.

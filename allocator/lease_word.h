@@ -16,6 +16,13 @@ struct LeaseId {
   friend constexpr bool operator==(LeaseId, LeaseId) = default;
 };
 
+// What a look at a lease's lock led to.
+enum class Verdict : std::uint8_t {
+  kNotDead,
+  kWasDead,     // somebody else had said so, and perhaps is reaping it
+  kMarkedDead,  // we said so
+};
+
 //   63            32 31               2 1     0
 //   | pid:32       | generation:30     | phase:2 |
 //

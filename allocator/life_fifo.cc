@@ -41,7 +41,14 @@ int* FindEntry(int value) {
   return nullptr;
 }
 
-// A write end of the FIFO `draft`, which is made, numbered above `floor_fd`.
+// The kernel gives back a dying process's files with the highest number first,
+// after it has dropped all its record locks. So the number is to be above those
+// of all that the process has open, watched processes' descriptors above all,
+// which take long. What a descriptor limit, or a select(2), allows.
+constexpr int kHighNumbers[] = {1000, 250};
+
+// A write end of the FIFO `draft`, which is made, numbered above `floor_fd`: a
+// kernel may close in rising order.
 Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
                               const std::string& draft, int floor_fd) {
   const FileRules& rules = directory.rules();
@@ -58,6 +65,11 @@ Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
   if (!write_end.is_open() ||
       IdOfDescriptor(write_end.get()) != IdOfDescriptor(both.get())) {
     return {Status::kAccess, "a life FIFO was replaced by something else"};
+  }
+  for (const int number : kHighNumbers) {
+    if (number <= floor_fd) continue;
+    UniqueFd higher(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, number));
+    if (higher.is_open()) return higher;
   }
   if (write_end.get() < floor_fd) {
     UniqueFd higher(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, floor_fd + 1));

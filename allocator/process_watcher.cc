@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -24,6 +25,11 @@ namespace {
 
 constexpr int kFirstPauseMs = 1;
 constexpr int kMaxPauseMs = 256;
+// How long somebody else is left to put right what a dead process left: not
+// all alike, so that they do not all come at once if he is slow.
+constexpr int kPatienceMs = 4;
+constexpr int kPatienceStepMs = 2;
+constexpr int kPatienceSteps = 16;
 constexpr std::uint64_t kWakeTag = 0;  // no lease has generation 0
 
 // Names a lease in an epoll event, so that a late one cannot be taken for
@@ -40,15 +46,19 @@ int OpenPidfd(std::int32_t pid) {
 }  // namespace
 
 struct ProcessWatcher::State {
+  using Clock = std::chrono::steady_clock;
   enum class Stage : std::uint8_t {
     kIdle,
     kFresh,      // to be checked once: it may have died before the watch
     kQuiet,      // the kernel will tell
     kSuspected,  // told, or mute: to be checked until it is decided
+    kLeft,       // dead, and left to whoever said so, for a while
   };
   struct Slot {
     LeaseId lease;
     Stage stage = Stage::kIdle;
+    bool is_listed = false;  // in to_look_at
+    Clock::time_point due;   // kLeft: until when
     UniqueFd pidfd;
     UniqueFd life;
   };
@@ -62,27 +72,44 @@ struct ProcessWatcher::State {
   bool thread_runs = false;  // with mutex
   pthread_t thread = {};
   std::mutex mutex;
-  std::vector<Slot> slots;        // with mutex; one per lease slot
-  bool must_stop = false;         // with mutex
-  std::vector<LeaseId> to_judge;  // the thread's own, capacity for all slots
+  std::vector<Slot> slots;  // with mutex; one per lease slot
+  bool must_stop = false;   // with mutex
+  // With mutex: slots that are Fresh, Suspected or Left, and perhaps others.
+  // Both lists have capacity for all slots.
+  std::vector<std::uint16_t> to_look_at;
+  std::vector<LeaseId> to_judge;  // the thread's own
 
   bool Add(const UniqueFd& fd, std::uint64_t tag) const {
     if (!fd.is_open()) return false;
     epoll_event event = {};
-    event.events = EPOLLIN;  // hang-ups are always reported
+    // Hang-ups are always reported.
+    event.events = EPOLLIN | (tag == kWakeTag ? 0U : EPOLLONESHOT);
     event.data.u64 = tag;
     return ::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) == 0;
   }
+  void Mute(const UniqueFd& fd) const {
+    if (!fd.is_open()) return;
+    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd.get(), nullptr);
+  }
   // Closing alone would not do: a forked child may have the descriptor too.
   void Drop(UniqueFd* fd) const {
-    if (!fd->is_open()) return;
-    ::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, fd->get(), nullptr);
+    Mute(*fd);
     fd->Close();
   }
-  void Forget(Slot* slot, Stage next) const {
+  void Forget(Slot* slot, Stage next) {
     Drop(&slot->pidfd);
     Drop(&slot->life);
+    Enter(slot, next);
+  }
+  void Enter(Slot* slot, Stage next) {
     slot->stage = next;
+    if (!NeedsALook(next) || slot->is_listed) return;
+    slot->is_listed = true;
+    to_look_at.push_back(static_cast<std::uint16_t>(slot - slots.data()));
+  }
+  static bool NeedsALook(Stage stage) {
+    return stage == Stage::kFresh || stage == Stage::kSuspected ||
+           stage == Stage::kLeft;
   }
   void WakeThread() const {
     const std::uint64_t one = 1;
@@ -99,7 +126,10 @@ struct ProcessWatcher::State {
   void Arm(Slot* slot) const;
   void Run();
   void Note(const epoll_event& event);
+  void ListWhatIsDue();
   void Judge(LeaseId lease);
+  int PauseMs(bool has_news, int last_ms) const;
+  Clock::duration Patience() const;
 };
 
 namespace {
@@ -154,7 +184,6 @@ void ProcessWatcher::State::Run() {
     const int count = ::epoll_wait(epoll.get(), events.data(),
                                    static_cast<int>(events.size()), pause_ms);
     bool has_news = false;
-    to_judge.clear();
     {
       const std::lock_guard<std::mutex> held(mutex);
       if (must_stop) return;
@@ -162,27 +191,56 @@ void ProcessWatcher::State::Run() {
         Note(events[static_cast<std::size_t>(i)]);
         has_news = true;
       }
-      for (const Slot& slot : slots) {
-        if (slot.stage == Stage::kFresh || slot.stage == Stage::kSuspected) {
-          to_judge.push_back(slot.lease);
-        }
-      }
+      ListWhatIsDue();
     }
     for (LeaseId lease : to_judge) Judge(lease);
 
     const std::lock_guard<std::mutex> held(mutex);
     if (must_stop) return;
-    const bool has_suspects = std::any_of(
-        slots.begin(), slots.end(),
-        [](const Slot& slot) { return slot.stage == Stage::kSuspected; });
-    if (!has_suspects) {
-      pause_ms = -1;
-    } else if (has_news || pause_ms < 0) {
-      pause_ms = kFirstPauseMs;
-    } else {
-      pause_ms = std::min(pause_ms * 2, kMaxPauseMs);
-    }
+    pause_ms = PauseMs(has_news, pause_ms);
   }
+}
+
+// With the mutex held. Not through all slots: a crowd of watchers is woken for
+// one death, and there are many slots.
+void ProcessWatcher::State::ListWhatIsDue() {
+  to_judge.clear();
+  const Clock::time_point now = Clock::now();
+  std::erase_if(to_look_at, [&](std::uint16_t index) {
+    Slot& slot = slots[index];
+    slot.is_listed = NeedsALook(slot.stage);
+    if (slot.is_listed && (slot.stage != Stage::kLeft || slot.due <= now)) {
+      to_judge.push_back(slot.lease);
+    }
+    return !slot.is_listed;
+  });
+}
+
+// With the mutex held. Until the next look that nobody will tell us to make;
+// -1: there is none.
+int ProcessWatcher::State::PauseMs(bool has_news, int last_ms) const {
+  int pause_ms = -1;
+  for (const std::uint16_t index : to_look_at) {
+    const Slot& slot = slots[index];
+    int slot_ms = 0;
+    if (slot.stage == Stage::kSuspected) {
+      slot_ms = has_news || last_ms < 0 ? kFirstPauseMs
+                                        : std::min(last_ms * 2, kMaxPauseMs);
+    } else if (slot.stage == Stage::kLeft) {
+      const auto left =
+          std::chrono::ceil<std::chrono::milliseconds>(slot.due - Clock::now());
+      slot_ms = std::max(0, static_cast<int>(left.count()));
+    } else {
+      continue;
+    }
+    pause_ms = pause_ms < 0 ? slot_ms : std::min(pause_ms, slot_ms);
+  }
+  return pause_ms;
+}
+
+ProcessWatcher::State::Clock::duration ProcessWatcher::State::Patience() const {
+  return std::chrono::milliseconds(
+      kPatienceMs + kPatienceStepMs * (region->lease().slot % kPatienceSteps));
 }
 
 // With the mutex held.
@@ -194,27 +252,46 @@ void ProcessWatcher::State::Note(const epoll_event& event) {
     return;
   }
   Slot& slot = slots[event.data.u64 & 0xffff];
-  if (TagOf(slot.lease) != event.data.u64 || slot.stage == Stage::kIdle) {
+  if (TagOf(slot.lease) != event.data.u64 || slot.stage == Stage::kIdle ||
+      slot.stage == Stage::kLeft) {
     return;
   }
-  Forget(&slot, Stage::kSuspected);  // level-triggered: it would not end
+  // One of the two has told, and tells no more; nor shall the other. That is
+  // all for now: closing a FIFO without a writer wakes all who poll it, and
+  // there is somebody to be told.
+  if (slot.stage != Stage::kSuspected) Mute(slot.pidfd);
+  Enter(&slot, Stage::kSuspected);
 }
 
+// Of a crowd of watchers that the kernel wakes for one death, one puts things
+// right, at once, and tells the members; the others are in its way until that
+// is done. They see to it afterwards, in case it was killed or stopped.
 void ProcessWatcher::State::Judge(LeaseId lease) {
-  const bool is_dead = region->MarkDeadIfGone(lease);
-  const bool is_alive = !is_dead && Word(lease).IsAlive(lease.generation);
+  const Verdict verdict = region->Judge(lease);
+  const bool is_alive =
+      verdict == Verdict::kNotDead && Word(lease).IsAlive(lease.generation);
   {
     const std::lock_guard<std::mutex> held(mutex);
     Slot& slot = slots[lease.slot];
     if (!(slot.lease == lease)) return;  // the slot's next owner is watched
     if (is_alive) {
+      if (slot.stage == Stage::kSuspected) Forget(&slot, Stage::kSuspected);
       const bool is_mute = !slot.pidfd.is_open() && !slot.life.is_open();
-      slot.stage = is_mute ? Stage::kSuspected : Stage::kQuiet;
+      Enter(&slot, is_mute ? Stage::kSuspected : Stage::kQuiet);
       return;
     }
-    Forget(&slot, Stage::kIdle);
+    if (verdict == Verdict::kWasDead && slot.stage != Stage::kLeft) {
+      slot.due = Clock::now() + Patience();
+      Enter(&slot, Stage::kLeft);
+      return;
+    }
+    if (verdict == Verdict::kNotDead) Forget(&slot, Stage::kIdle);
   }
-  if (is_dead) on_gone(context, lease);
+  if (verdict == Verdict::kNotDead) return;
+  on_gone(context, lease);
+  const std::lock_guard<std::mutex> held(mutex);
+  Slot& slot = slots[lease.slot];
+  if (slot.lease == lease) Forget(&slot, Stage::kIdle);
 }
 
 ProcessWatcher::ProcessWatcher(std::unique_ptr<State> state)
@@ -230,6 +307,7 @@ Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Start(
     state->own_namespace = OwnPidNamespace();
     state->slots.resize(region->geometry().lease_count);
     state->to_judge.reserve(region->geometry().lease_count);
+    state->to_look_at.reserve(region->geometry().lease_count);
     state->region = std::move(region);
     state->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
     state->wake = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

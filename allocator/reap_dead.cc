@@ -24,11 +24,15 @@ std::uint32_t ReapDeadProcesses(const SharedTables& shared, LeaseId self) {
     const LeaseWord word(
         region.lease_word(slot).load(std::memory_order_acquire));
     const LeaseId lease{slot, word.generation()};
+    const auto uses_client = [&] {
+      // relaxed: of one that has not gone yet, a guess; after its death, exact
+      return region.lease_record(slot).uses_client.load(
+                 std::memory_order_relaxed) != 0;
+    };
+    // Not even marked, if it is not ours to reap: who finds it marked takes it
+    // that somebody is at it.
     if (word.phase() == LeaseWord::Phase::kFree || lease == self ||
-        !region.MarkDeadIfGone(lease) ||
-        // relaxed: before its death
-        region.lease_record(slot).uses_client.load(std::memory_order_relaxed) !=
-            0) {
+        uses_client() || !region.MarkDeadIfGone(lease) || uses_client()) {
       continue;
     }
     if (!UnitReaper(shared, self, lease, &StaysOut, nullptr).Run()) continue;

@@ -297,6 +297,11 @@ bool Region::MarkDeadIfGone(LeaseId lease) {
   return core_->leases.MarkDeadIfGone(lease);
 }
 
+Verdict Region::Judge(LeaseId lease) {
+  const ErrnoSaver errno_saver;
+  return core_->leases.Judge(lease);
+}
+
 void Region::FreeDeadLease(LeaseId lease) {
   // relaxed: only asks for a look
   abandonments().fetch_add(1, std::memory_order_relaxed);

@@ -157,6 +157,8 @@ class Region {
   // Marks an Alive lease whose lock is free as Dead. True if the lease is
   // Dead{generation} afterwards (by whomever).
   bool MarkDeadIfGone(LeaseId lease);
+  // The same, and whether it was by us.
+  Verdict Judge(LeaseId lease);
   // Dead -> Free, the last step of reaping. Only after everything that names
   // the lease has been let go. Tells claimers that there may be units to adopt.
   void FreeDeadLease(LeaseId lease);

@@ -172,6 +172,9 @@ bool GroupDirectory::ReapClaims(alloc::LeaseId dead) {
   // that looking through the directory for each costs less than a table, which
   // would need memory: reaping must not fail for want of that.
   const std::uint64_t claim = ClaimOf(dead);
+  // All in one call: not page by page. If that fails, page by page.
+  (void)region_->CommitMeta(geometry_.names_offset,
+                            geometry_.name_record_count * sizeof(NameRecord));
   for (std::uint64_t i = 0; i < geometry_.name_record_count; ++i) {
     const Result<NameRecord*> found = Record(i);
     if (!found) return false;

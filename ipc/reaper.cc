@@ -73,8 +73,13 @@ bool Reap(Attachment* attachment, alloc::LeaseId dead) {
   if (!still_dead()) return true;
   // Damaged: others see what there is, and do it.
   if (region.IsDamaged()) return false;
-  bool is_whole = attachment->directory().ForEachGroup(
-      [&](const GroupView& group) { DownEntries(group, dead); });
+  // Its end is told before its memory is looked after, which takes longer. Who
+  // has published and died before its bell has its bell rung here, too.
+  bool is_whole =
+      attachment->directory().ForEachGroup([&](const GroupView& group) {
+        DownEntries(group, dead);
+        attachment->ringer().RingSleepers(group);
+      });
   is_whole =
       attachment->keeps().ReapKeeps(&attachment->allocator(), dead) && is_whole;
   JudgeContext judge{&attachment->allocator(), &attachment->geometry()};
@@ -91,7 +96,6 @@ bool Reap(Attachment* attachment, alloc::LeaseId dead) {
                 region.lease_record(dead.slot).bell_count.load(
                     std::memory_order_relaxed));
   attachment->directory().ForEachGroup([&](const GroupView& group) {
-    attachment->ringer().RingSleepers(group);
     // Whom the dead held back can go on.
     if (SomebodyWaitsForRoom(group)) {
       attachment->ReclaimGroup(group, kReclaimAll);

@@ -154,6 +154,10 @@ TEST_F(ReapDeadTest, AProcessThatUsedTheLayerAboveIsLeftToThatLayer) {
   EXPECT_EQ(allocator().ReapDead(), 0U);
   EXPECT_EQ(LeasesTaken(), 2U);
   EXPECT_EQ(unit(0).kind(), UnitWord::Kind::kOwned);
+  // Whoever finds it marked gives the marker time to reap it first.
+  EXPECT_EQ(LeaseWord(region()->lease_word(1).load(std::memory_order_acquire))
+                .phase(),
+            LeaseWord::Phase::kAlive);
 }
 
 // It adopted them with a unit, from a process that did send.

@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <vector>
 
 #include "allocator/process_watcher.h"
@@ -274,6 +277,42 @@ TEST_F(WatcherTest, LifeFifoGoesWithTheDetach) {
   watcher_.reset();
   region_.reset();
   EXPECT_TRUE(directory_.RegionFiles().empty());
+}
+
+// Descriptor of our life FIFO's only end; -1: there is none.
+int LifeDescriptor() {
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    const std::string file =
+        std::filesystem::read_symlink(entry.path(), ignored).string();
+    if (file.find(".life.") != std::string::npos) {
+      return std::stoi(entry.path().filename().string());
+    }
+  }
+  return -1;
+}
+
+// A dying process's descriptors are given back from the highest down.
+TEST_F(WatcherTest, LifeFifoHangsUpBeforeOrdinaryDescriptors) {
+  ASSERT_TRUE(SucceedsInChild([&](Talk&) {
+    const rlimit limit{1024, 1024};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const std::shared_ptr<Region> mine = Open();
+    EXPECT_TRUE(mine->PublishLife().ok());
+    const int life = LifeDescriptor();
+    for (int i = 0; i < 200; ++i) EXPECT_LT(::dup(mine->data_fd()), life);
+  }));
+}
+
+TEST_F(WatcherTest, LifeFifoIsHadWithinASmallDescriptorLimit) {
+  ASSERT_TRUE(SucceedsInChild([&](Talk&) {
+    const rlimit limit{64, 64};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const std::shared_ptr<Region> mine = Open();
+    EXPECT_TRUE(mine->PublishLife().ok());
+    EXPECT_GT(LifeDescriptor(), mine->data_fd());
+  }));
 }
 
 TEST_F(WatcherTest, FifoOfTheSlotsDeadOwnerIsReplaced) {
