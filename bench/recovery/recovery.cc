@@ -1,7 +1,7 @@
 // A process has a million buffers out and is killed: how long until a survivor
 // has put everything right.
 //
-//   recovery [buffers [rounds]]      defaults: 1000000 5
+//   recovery [--json] [buffers [rounds]]      defaults: 1000000 5
 //
 // Four ways of being out, and the time of each step:
 //   given  by the dead one, from its own units, and taken by nobody
@@ -18,11 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -178,11 +180,14 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Run(std::uint64_t count, int rounds) {
-  fmt::print(
-      "{} buffers of {} bytes out, median of {} rounds (reap: least to "
-      "most)\n",
-      count, kBufferBytes, rounds);
+void Run(std::uint64_t count, int rounds, bool as_json) {
+  nlohmann::ordered_json json;
+  if (!as_json) {
+    fmt::print(
+        "{} buffers of {} bytes out, median of {} rounds (reap: least to "
+        "most)\n",
+        count, kBufferBytes, rounds);
+  }
   for (std::size_t w = 0; w < std::size(kWays); ++w) {
     std::vector<double> mark, reap, home;
     for (int i = 0; i < rounds; ++i) {
@@ -191,20 +196,35 @@ void Run(std::uint64_t count, int rounds) {
       reap.push_back(times.reap_ms);
       home.push_back(times.home_ms);
     }
+    if (as_json) {
+      json[kNames[w]] = {
+          {"mark_ms", mark}, {"reap_ms", reap}, {"home_ms", home}};
+      continue;
+    }
     const auto [least, most] = std::minmax_element(reap.begin(), reap.end());
     fmt::print(
         "{:6} mark {:7.3f} ms   reap {:7.2f} ms ({:.2f} to {:.2f})   home "
         "{:6.2f} ms\n",
         kNames[w], Median(mark), Median(reap), *least, *most, Median(home));
   }
+  if (as_json) fmt::print("{}\n", json.dump());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::uint64_t buffers = 1'000'000;
+  int rounds = 5;
+  bool as_json = false;
+  CLI::App app("Times how a survivor puts right what a dead process left.");
+  app.add_option("buffers", buffers, "out when it dies")->capture_default_str();
+  app.add_option("rounds", rounds)
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app.add_flag("--json", as_json, "one line for programs");
+  CLI11_PARSE(app, argc, argv);
   try {
-    Run(argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000,
-        argc > 2 ? std::atoi(argv[2]) : 5);
+    Run(buffers, rounds, as_json);
     return 0;
   } catch (const std::exception& error) {
     fmt::print(stderr, "recovery: {}\n", error.what());
