@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from report import allocator, builder, calls, environment, pairs
+from report import (allocator, builder, calls, environment, kills, pairs,
+                    recovery)
 from report.allocator_peers import PEERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -23,7 +24,9 @@ RESULTS = ROOT / "bench-results"
 SUITES = {
     "alloc": allocator.run,
     "cpg": calls.run,
+    "kills": kills.run,
     "latency": pairs.latency,
+    "recovery": recovery.run,
     "stream": pairs.stream,
 }
 
@@ -42,6 +45,11 @@ def prepare(options, suites):
     if "cpg" in suites and not builder.build(
             ROOT, ["//bench/" + calls.PROGRAM.replace("/", ":"),
                    "//cpg:" + calls.LIBRARY]):
+        sys.exit("bench: cannot build")
+    if "recovery" in suites and not builder.build(
+            ROOT, ["//bench/recovery:" + name for name in recovery.PROGRAMS]):
+        sys.exit("bench: cannot build")
+    if "kills" in suites and not builder.build(ROOT, [kills.TARGET]):
         sys.exit("bench: cannot build")
     if "alloc" in suites:
         options.peers = builder.build_peers(ROOT, PEERS)
