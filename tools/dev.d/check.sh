@@ -4,17 +4,23 @@
 # A step is a word here, a line in describe() and a function check_STEP.
 readonly kSteps=(format tidy layering edges asan tsan paranoid order steps
   storm fuzz clang aarch64 conformance)
+# The other halves of the matrix: run when they are named.
+readonly kNamedSteps=(asan-gcc tsan-clang hardened)
 readonly kLibrary=(allocator ipc cpg)
 
-# Minutes on two cores with a cold build, and what the step does.
+# Minutes on two cores with a cold build (measured, and a margin), and what the
+# step does.
 describe() {
   case "$1" in
-    format) echo "1 clang-format on every .h, .cc and .c" ;;
+    format) echo "0.5 clang-format on every .h, .cc and .c" ;;
     tidy) echo "5 clang-tidy on the library" ;;
-    layering) echo "1 allocator <- ipc <- cpg <- everything else" ;;
-    edges) echo "1 atomic operations and their named edges" ;;
-    asan) echo "10 tests under address and undefined-behaviour sanitizers" ;;
-    tsan) echo "10 tests under the thread sanitizer" ;;
+    layering) echo "0.5 allocator <- ipc <- cpg <- everything else" ;;
+    edges) echo "0.5 atomic operations and their named edges" ;;
+    asan) echo "9 tests under clang's address and undefined-behaviour sanitizers" ;;
+    asan-gcc) echo "9 the same under g++'s" ;;
+    tsan) echo "8.5 tests under g++'s thread sanitizer" ;;
+    tsan-clang) echo "9 the same under clang's" ;;
+    hardened) echo "6 tests with hardened flags, by g++" ;;
     paranoid) echo "4 allocator and ipc, every private book checked" ;;
     order) echo "$((kOrderMinutes + 1)) order under kills, other seeds each time" \
       "(--minutes N, --seed S)" ;;
@@ -24,9 +30,10 @@ describe() {
       "seeds each time (--minutes N, --kills N, --seed S)" ;;
     fuzz) echo "$((kFuzzMinutes + 8)) sanitized processes while another changes" \
       "their region (--minutes N, --seed S)" ;;
-    clang) echo "12 clang, strict header dependencies, benchmark smoke tests" ;;
+    clang) echo "7 clang, hardened flags, strict header dependencies," \
+      "benchmark smoke tests" ;;
     aarch64) echo "5 allocator and ipc, cross-built, under qemu-user" ;;
-    conformance) echo "4 CPG programs next to a real Corosync (root)" ;;
+    conformance) echo "2 CPG programs next to a real Corosync (root)" ;;
     *) return 1 ;;
   esac
 }
@@ -117,9 +124,23 @@ include_of() {
 
 check_edges() { "$ROOT/tools/edges"; }
 
-check_asan() { run_tests --config=asan; }
+# The newer sanitizer sees more; the older one is always there.
+check_asan() {
+  if command -v clang-19 >/dev/null; then
+    run_tests --config=asan-clang
+  else
+    note "no clang-19: g++'s sanitizers"
+    check_asan-gcc
+  fi
+}
+check_asan-gcc() { run_tests --config=asan; }
 
 check_tsan() { run_tests --config=tsan; }
+check_tsan-clang() { run_tests --config=tsan-clang; }
+
+check_hardened() {
+  run_tests --config=hardened --test_tag_filters=-bench,-stress-long,-optonly
+}
 
 check_paranoid() {
   run_tests --config=paranoid --test_tag_filters=-bench,-stress-long,-optonly \
@@ -129,8 +150,10 @@ check_paranoid() {
 check_clang() {
   local config=clang
   command -v clang-19 >/dev/null || config=clang14
-  run_bazel build --keep_going "--config=$config" //... || return 1
-  run_tests "--config=$config" --test_tag_filters=-stress-long,-optonly
+  run_bazel build --keep_going "--config=$config" --config=hardened //... ||
+    return 1
+  run_tests "--config=$config" --config=hardened \
+    --test_tag_filters=-stress-long,-optonly
 }
 
 check_aarch64() {
@@ -139,7 +162,7 @@ check_aarch64() {
 
 cmd_check() {
   local -a steps=() failed=()
-  local step minutes=0 started=$SECONDS
+  local step started=$SECONDS
   while (($#)) && [[ "$1" != --* ]]; do
     steps+=("$1")
     shift
@@ -152,17 +175,16 @@ cmd_check() {
   [[ "${steps[*]:-all}" != all ]] || steps=("${kSteps[@]}")
   for step in "${steps[@]}"; do
     if ! describe "$step" >/dev/null; then
-      note "no such check: $step (there are: ${kSteps[*]} all)"
+      note "no such check: $step (there are: ${kSteps[*]} all" \
+        "${kNamedSteps[*]})"
       exit 2
     fi
   done
   echo "plan, in minutes on two cores with nothing built yet:"
   for step in "${steps[@]}"; do
-    printf '  %-11s%4s  %s\n' "$step" "$(describe "$step" | cut -d' ' -f1)" \
-      "$(describe "$step" | cut -d' ' -f2-)"
-    minutes=$((minutes + $(describe "$step" | cut -d' ' -f1)))
-  done
-  printf '  %-11s%4s\n' total "$minutes"
+    echo "$step $(describe "$step")"
+  done | awk '{ sum += $2; printf "  %-11s%5s ", $1, $2; $1 = $2 = ""; print }
+    END { printf "  %-11s%5s\n", "total", sum }'
 
   need_packages build test bench check
   for step in "${steps[@]}"; do
