@@ -4,7 +4,7 @@
 //
 // models: process.state process.attach registry.make registry.install
 // models: open_allocators.make handle.grow open.grow commit_map.add hook.set
-// models: idle.look cache.orphan
+// models: idle.look cache.orphan mark.arm sigbus.add sigbus.remove
 #include <gtest/gtest.h>
 
 // Last: it makes keywords into macros.
@@ -95,6 +95,9 @@ Adding pages("release -> commit_map.add", "acquire <- commit_map.add",
              "Add(), Has()");
 Adding hook("release -> hook.set", "acquire <- hook.set",
             "SetHook(), AskHook()");
+Adding tripwires("release -> mark.arm", "acquire <- mark.arm", "Arm(), Set()");
+Adding ranges("release -> sigbus.add", "acquire <- sigbus.add",
+              "SigbusGuard::Add(), the handler");
 Adding* adding = nullptr;
 
 struct AddModel : rl::test_suite<AddModel, 2> {
@@ -116,7 +119,8 @@ struct AddModel : rl::test_suite<AddModel, 2> {
 };
 
 TEST(ProcessModelTest, WhatIsPublishedIsWhole) {
-  for (Adding* one : {&attachments, &slots, &places, &pages, &hook}) {
+  for (Adding* one :
+       {&attachments, &slots, &places, &pages, &hook, &tripwires, &ranges}) {
     adding = one;
     ExpectHolds<AddModel>();
     ExpectEachIsNeeded<AddModel>(one->parts);
@@ -149,6 +153,31 @@ struct IdleModel : rl::test_suite<IdleModel, 2> {
 TEST(ProcessModelTest, NotesAreOnesAfterTheOther) {
   ExpectHolds<IdleModel>();
   ExpectEachIsNeeded<IdleModel>(idle_parts);
+}
+
+// The same with an entry of the SIGBUS guard.
+Parts entry_parts;
+Order take_entry(entry_parts, "acquire <- sigbus.remove", "Add()");
+Order free_entry(entry_parts, "release -> sigbus.remove", "Remove()");
+
+struct EntryModel : rl::test_suite<EntryModel, 2> {
+  rl::atomic<int> is_taken;
+  rl::var<int> range;
+
+  void before() {
+    is_taken($) = 0;
+    range($) = 0;
+  }
+  void thread(unsigned index) {
+    if (is_taken($).exchange(1, take_entry) != 0) return;
+    range($) = static_cast<int>(index);
+    is_taken($).store(0, free_entry);
+  }
+};
+
+TEST(ProcessModelTest, AnEntryIsOnesAfterTheOther) {
+  ExpectHolds<EntryModel>();
+  ExpectEachIsNeeded<EntryModel>(entry_parts);
 }
 
 // A thread unmaps the cache of an allocator that is gone: that one's destructor
