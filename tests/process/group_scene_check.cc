@@ -55,12 +55,13 @@ std::string GroupScene::Mend(const ChildFacts& child) {
     witness_->Continue();
     witness_is_stopped_ = false;
   }
-  attachment_->RelievePressure();
   if (witness_waits_) {
-    // Without another message: what the dead one did or left wakes it.
+    // By what the dead one did or left, and by who noticed its death; nobody
+    // sends anything, nobody looks on purpose.
     witness_waits_ = false;
     if (witness_->Finish() != 0) return "the sleeping witness failed";
   }
+  attachment_->RelievePressure();
   if (scribbles_) Scribble();
   if (!Send(24)) return "the driver cannot send";
   if (const int answer = witness_->Do(Witness::Task::kRound)) {

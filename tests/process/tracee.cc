@@ -81,6 +81,8 @@ bool Tracee::WaitForBegin() {
 
 Tracee::~Tracee() {
   if (pid_ > 0) Kill();
+  int status = 0;
+  if (zombie_ > 0 && WaitFor(zombie_, &status, __WALL) != zombie_) std::abort();
 }
 
 void Tracee::SetBreakpoints(std::uintptr_t pc) {
@@ -160,15 +162,12 @@ void Tracee::Kill() {
   if (thread_ > 0 && thread_ != pid_ && !thread_is_gone_) {
     WaitFor(thread_, &status, __WALL);
   }
-  // The kernel spins here while the last thread is still on its way out, and
-  // on one processor that takes a time slice: let it go first.
+  // Dead, and left there until the destructor. Taken away at once, the kernel
+  // would spin as long as the last thread is still on its way out; which, on
+  // one processor that others want as well, is half of all the time.
   siginfo_t info{};
   waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT | __WALL);
-  usleep(20);
-  do {
-    if (WaitFor(pid_, &status, __WALL) != pid_) std::abort();
-  } while (WIFSTOPPED(status));
-  status_ = status;
+  zombie_ = pid_;
   pid_ = -1;
   is_traced_ = false;
 }

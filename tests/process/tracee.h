@@ -72,6 +72,7 @@ class Tracee {
   void SetBreakpoints(std::uintptr_t pc);
 
   pid_t pid_ = -1;
+  pid_t zombie_ = -1;
   pid_t thread_ = -1;
   Board* board_;
   bool is_traced_ = false;
