@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -137,6 +138,9 @@ namespace {
 // Two entries of C linkage type: what pthread_create wants.
 template <typename State>
 void* RunState(void* state) {
+  // By the thread itself: another one would write to /proc, and what the kernel
+  // remembers of that makes each process's end dearer for whoever waits for it.
+  ::prctl(PR_SET_NAME, "zcb-watcher");
   static_cast<State*>(state)->Run();
   return nullptr;
 }
@@ -153,7 +157,6 @@ bool ProcessWatcher::State::StartThread() {
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   thread_runs = ::pthread_create(&thread, nullptr, RunState<State>, this) == 0;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (thread_runs) ::pthread_setname_np(thread, "zcb-watcher");
   return thread_runs;
 }
 
