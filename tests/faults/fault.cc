@@ -18,7 +18,7 @@ constexpr std::array kBroken{EIO};
 constexpr std::array kChanging{EPERM, EIO, EROFS};
 constexpr std::array kMoving{EIO, EINTR, EAGAIN};
 constexpr std::array kInterrupted{EINTR};
-constexpr std::array kMapping{ENOMEM, EAGAIN, EPERM};
+constexpr std::array kMapping{ENOMEM, EAGAIN};
 constexpr std::array kAdvising{ENOMEM, EFAULT, EINVAL, EINTR};
 constexpr std::array kGrowing{ENOSPC, EIO, ENOMEM, EINTR};
 constexpr std::array kLocking{ENOLCK, EAGAIN, EINTR, EIO};
@@ -64,7 +64,7 @@ constexpr std::array<Facts, kCallCount> kFacts{{
     {"getrandom", kRandom},
     {"getrlimit", kSandbox},
     {"linkat", kNaming},
-    {"madvise", kAdvising},
+    {"madvise", kMapping},
     {"mbind", kSandbox},
     {"membarrier", kSandbox},
     {"mkdirat", kNaming},
@@ -76,6 +76,7 @@ constexpr std::array<Facts, kCallCount> kFacts{{
     {"openat", kOpening},
     {"pidfd_open", kPids},
     {"poll", kPolling},
+    {"populate", kAdvising},
     {"pread", kMoving},
     {"pthread_atfork", kMemory},
     {"pthread_create", kThreads},

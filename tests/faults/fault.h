@@ -51,6 +51,7 @@ enum class Call : std::uint8_t {
   kOpenat,
   kPidfdOpen,
   kPoll,
+  kPopulate,  // madvise(2) that makes memory
   kPread,
   kPthreadAtfork,
   kPthreadCreate,

@@ -305,8 +305,7 @@ bool IsClearAnswer(const Fault& fault, int code) {
           {Status::kAccess, Status::kNoResources, Status::kNoMemory});
     case EINTR:
       // These may be interrupted by any signal; the others by a deadly one.
-      return fault.call == Call::kOpen || fault.call == Call::kOpenat ||
-             fault.call == Call::kMadvise;
+      return fault.call == Call::kOpen || fault.call == Call::kOpenat;
     default:
       return true;
   }

@@ -92,8 +92,6 @@ ZCB_WRAP(kLinkat, int, -1, linkat,
          (int old_fd, const char* old_path, int new_fd, const char* new_path,
           int flags),
          (old_fd, old_path, new_fd, new_path, flags))
-ZCB_WRAP(kMadvise, int, -1, madvise, (void* base, std::size_t length, int what),
-         (base, length, what))
 ZCB_WRAP(kMkdirat, int, -1, mkdirat, (int fd, const char* path, mode_t mode),
          (fd, path, mode))
 ZCB_WRAP(kMkfifoat, int, -1, mkfifoat, (int fd, const char* path, mode_t mode),
@@ -189,6 +187,14 @@ void* __wrap_mmap(void* base, std::size_t length, int protection, int flags,
     zcb::faults::NoteMapped(static_cast<std::int64_t>(length));
   }
   return mapped;
+}
+int __real_madvise(void* base, std::size_t length, int what);
+int __wrap_madvise(void* base, std::size_t length, int what);
+int __wrap_madvise(void* base, std::size_t length, int what) {
+  constexpr int kPopulateRead = 22;  // and its like
+  const Call call = what < kPopulateRead ? Call::kMadvise : Call::kPopulate;
+  if (const int error = ErrorFor(call)) return Failed(error, -1);
+  return __real_madvise(base, length, what);
 }
 int __real_munmap(void* base, std::size_t length);
 int __wrap_munmap(void* base, std::size_t length);
