@@ -1,12 +1,17 @@
 #include "ipc/doorbell.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
 
 #include "allocator/cancel_shield.h"
 #include "allocator/unique_fd.h"
@@ -34,6 +39,27 @@ int MakeFifo(const alloc::Region& region, const char* path) {
     made = region.MakeFifo(path);
   }
   return made.Release();
+}
+
+// Whatever the directory has of them. False: it cannot be read.
+bool UnlinkListedBellsOf(const alloc::Region& region, alloc::LeaseId lease) {
+  alloc::UniqueFd fd(
+      openat(region.directory_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_open()) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(fdopendir(fd.get()),
+                                                      &closedir);
+  if (directory == nullptr) return false;
+  static_cast<void>(fd.Release());  // closedir() closes it
+  // All but the number.
+  std::string prefix(PathOf(region, {lease.slot, lease.generation, 0}).data());
+  prefix.pop_back();
+  while (const dirent* const entry = readdir(directory.get())) {
+    const std::string_view name(entry->d_name);
+    if (name.substr(0, prefix.size()) == prefix) {
+      unlinkat(region.directory_fd(), entry->d_name, 0);
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -110,9 +136,11 @@ void RingDescriptor(int descriptor) {
 
 void UnlinkBellsOf(const alloc::Region& region, alloc::LeaseId lease,
                    std::uint32_t bell_count) {
-  // The count is what the dead process wrote: cut it.
-  constexpr std::uint32_t kMostBells = 4096;
-  for (std::uint32_t i = 0; i < bell_count && i < kMostBells; ++i) {
+  // A process that has had many handles has used many numbers, few of which
+  // are still there; and the count is what a dead process wrote.
+  constexpr std::uint32_t kMostTries = 256;
+  if (bell_count > kMostTries && UnlinkListedBellsOf(region, lease)) return;
+  for (std::uint32_t i = 0; i < std::min(bell_count, kMostTries); ++i) {
     unlinkat(region.directory_fd(),
              PathOf(region, {lease.slot, lease.generation, i}).data(), 0);
   }

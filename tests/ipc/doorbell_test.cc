@@ -1,9 +1,11 @@
 // The file of a doorbell: its mode, whatever the umask, and old files.
 #include "ipc/doorbell.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -84,6 +86,33 @@ TEST_F(DoorbellTest, CountsBeforeItsFileIsThere) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(bell.status(), Status::kNoResources);
   EXPECT_EQ(count.load(), 1U);
+}
+
+// A process that had thousands of handles, one after the other, has few bells,
+// of high numbers.
+TEST_F(DoorbellTest, OfTheDeadGoesWhateverItsNumber) {
+  constexpr std::uint32_t kHandles = 100'000;
+  const alloc::LeaseId dead{9, 3};
+  const std::string stem = region_->file_stem() + ".bell.9.3.";
+  const auto make = [this](const std::string& path) {
+    ASSERT_EQ(mknodat(region_->directory_fd(), path.c_str(), S_IFIFO | 0600, 0),
+              0);
+  };
+  const auto is_there = [this](const std::string& path) {
+    return faccessat(region_->directory_fd(), path.c_str(), F_OK, 0) == 0;
+  };
+  make(stem + "0");
+  make(stem + "5000");
+  make(stem + "99999");
+  const std::string others = region_->file_stem() + ".bell.9.31.0";
+  make(others);
+  UnlinkBellsOf(*region_, dead, kHandles);
+  EXPECT_FALSE(is_there(stem + "0"));
+  EXPECT_FALSE(is_there(stem + "5000"));
+  EXPECT_FALSE(is_there(stem + "99999"));
+  EXPECT_TRUE(is_there(others));
+  UnlinkBellsOf(*region_, {9, 31}, 1);
+  EXPECT_FALSE(is_there(others));
 }
 
 }  // namespace
