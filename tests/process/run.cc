@@ -18,7 +18,8 @@
 namespace zcb::steps {
 namespace {
 
-constexpr int kMostTries = 4;
+// Each time the region is in a somewhat other state.
+constexpr int kMostTries = 12;
 // Nothing here waits for a dead or stopped process; if it does, say where.
 constexpr unsigned kHangSeconds = 300;
 
