@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <string>
 
+#include "allocator/lease_word.h"
+#include "allocator/unit_word.h"
 #include "allocator/zcb_allocator.h"
 #include "ipc/attachment.h"
 #include "ipc/audit.h"
@@ -17,8 +19,8 @@ using alloc::AuditPlace;
 
 class Auditor {
  public:
-  Auditor(order::Journal* journal, std::uint32_t living)
-      : journal_(journal), living_(living) {}
+  Auditor(const Board& board, order::Journal* journal, std::uint32_t living)
+      : board_(board), journal_(journal), living_(living) {}
 
   void Run() {
     AuditGroups();
@@ -52,6 +54,9 @@ class Auditor {
           place, sizeof(place), " (where %u, %" PRIu64 ", value %#" PRIx64 ")",
           static_cast<unsigned>(finding.where), finding.index, finding.value);
       Complain(Describe(finding.kind) + std::string(place));
+      if (finding.where == alloc::AuditWhere::kUnit) {
+        DescribeOwner(alloc::UnitWord(finding.value), **attachment);
+      }
     }
     if (!report->IsClean()) Complain("not clean");
     ExpectNone("findings that moved", report->findings.moving());
@@ -64,6 +69,35 @@ class Auditor {
           AuditPlace::kInTransit, AuditPlace::kRepair, AuditPlace::kDamaged}) {
       ExpectNone(NameOf(place), report->of(place).bytes);
     }
+  }
+
+  // Those who had the lease slot that a unit's word names, and how they ended.
+  void DescribeOwner(alloc::UnitWord word, const ipc::Attachment& attachment) {
+    const std::uint16_t slot = word.lease_slot();
+    const alloc::LeaseWord lease(
+        // acquire <- lease.attach: at rest
+        attachment.region().lease_word(slot).load(std::memory_order_acquire));
+    std::string text = "slot " + std::to_string(slot) + " of it, generation " +
+                       std::to_string(word.length_units()) + ", now " +
+                       std::to_string(lease.generation()) + " in phase " +
+                       std::to_string(static_cast<int>(lease.phase())) + ":";
+    for (std::uint32_t index = 1; index < board_.LifeEnd(); ++index) {
+      const Life& life = board_.life(index);
+      // relaxed: the board's notes
+      const std::uint64_t had = life.lease.load(std::memory_order_relaxed);
+      if (had == 0 || static_cast<std::uint16_t>(had) != slot) continue;
+      text +=
+          " life " + std::to_string(index) + " of process " +
+          std::to_string(life.pid.load(std::memory_order_relaxed)) + " had " +
+          std::to_string(had >> 32) + ", end " +
+          std::to_string(life.end_status.load(std::memory_order_relaxed)) +
+          (life.replaced.load(std::memory_order_relaxed) ? " executed" : "") +
+          (life.orders.exits_cleanly ? " cleanly" : "") + " doing " +
+          NameOf(life.threads[0].doing.load(std::memory_order_relaxed)) + ";";
+      // A complaint is short; the latest count.
+      if (text.size() > 200) text.erase(60, text.size() - 200);
+    }
+    Complain(text);
   }
 
   // Every entry is free, or of somebody who lives.
@@ -108,14 +142,16 @@ class Auditor {
     if (zcb_allocator_close(pool) != ZCB_OK) Complain(zcb_last_reason());
   }
 
+  const Board& board_;
   order::Journal* const journal_;
   const std::uint32_t living_;
 };
 
 }  // namespace
 
-int RunAuditor(order::Journal* journal, std::uint32_t living) {
-  Auditor(journal, living).Run();
+int RunAuditor(const Board& board, order::Journal* journal,
+               std::uint32_t living) {
+  Auditor(board, journal, living).Run();
   return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "tests/order/journal.h"
+#include "tests/storm/board.h"
 
 namespace zcb::storm {
 
@@ -13,7 +14,8 @@ namespace zcb::storm {
 // are at rest: members that have read everything, and keep nothing. Attaching
 // must put right all that the dead have left: complaints go to `journal`.
 // Returns an exit code.
-int RunAuditor(order::Journal* journal, std::uint32_t living);
+int RunAuditor(const Board& board, order::Journal* journal,
+               std::uint32_t living);
 
 }  // namespace zcb::storm
 

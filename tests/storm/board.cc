@@ -84,6 +84,7 @@ std::uint32_t Board::NewLife(const LifeOrders& orders) {
   const std::uint32_t index = shared_->lives.fetch_add(1, kRelaxed);
   if (index >= kMostLives) std::abort();
   new (&shared_->life[index].orders) LifeOrders(orders);
+  shared_->life[index].end_status.store(Life::kNotEnded, kRelaxed);
   return index;
 }
 

@@ -55,6 +55,12 @@ struct Life {
   LifeOrders orders;
   std::atomic<std::int32_t> pid;  // 0: not started
   std::atomic<bool> replaced;     // by another image of the same process
+  // Its place in the groups' region: slot, and from bit 32 on the generation;
+  // 0: not known.
+  std::atomic<std::uint64_t> lease;
+  // As the driver saw it end: a status of waitpid(2), or kNotEnded.
+  static constexpr std::int32_t kNotEnded = 0x7fffffff;
+  std::atomic<std::int32_t> end_status;
   std::array<Thread, kThreads> threads;
 
   std::uint64_t Steps() const;

@@ -299,7 +299,7 @@ bool Crowd::Audit() {
   const pid_t auditor = Fork();
   if (auditor == 0) {
     setenv("ZCB_NODEID", "2000000", 1);
-    _exit(RunAuditor(journal_, 1));
+    _exit(RunAuditor(*board_, journal_, 1));
   }
   int status = 0;
   while (waitpid(auditor, &status, 0) != auditor) {

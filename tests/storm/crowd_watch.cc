@@ -105,7 +105,8 @@ void Crowd::TakeEnd(pid_t pid, int status) {
     }
     return;
   }
-  const Life& life = board_->life(it->first);
+  Life& life = board_->life(it->first);
+  life.end_status.store(status, kRelaxed);
   if (is_killed) {
     if (life.orders.kind != LifeKind::kIdler) {
       ++report_->kills;

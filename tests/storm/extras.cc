@@ -13,6 +13,7 @@
 #include <system_error>
 #include <thread>
 
+#include "ipc/attachment.h"
 #include "tests/storm/life.h"
 
 namespace zcb::storm {
@@ -61,6 +62,15 @@ bool Extras::Step(std::uint32_t index, order::Participant* who,
   const std::uint64_t steps = thread.steps.fetch_add(1, kRelaxed) + 1;
   thread.doing.store(Doing::kOrder, kRelaxed);
   const cpg_handle_t handle = who->handle();
+  if (steps == 1 && index == 0) {
+    if (const auto options = ipc::IpcOptions::FromEnvironment()) {
+      if (const auto attachment = ipc::Attachment::Open(*options)) {
+        const alloc::LeaseId lease = (*attachment)->region().lease();
+        life.lease.store(lease.slot | std::uint64_t{lease.generation} << 32,
+                         kRelaxed);
+      }
+    }
+  }
   if (index == 0 && life.orders.executes_after == steps) {
     const At at(&thread, Doing::kExecuting);
     Execute(dice);
