@@ -3,6 +3,7 @@
 #include <array>
 
 #include "allocator/buffer_place.h"
+#include "allocator/granule_map.h"
 #include "allocator/granule_word.h"
 
 namespace zcb::alloc {
@@ -11,7 +12,8 @@ namespace {
 struct Inventory {
   std::array<SlabShape, kGranulesPerUnit> slabs;
   std::uint32_t slab_count = 0;
-  AdoptedRest rest;
+  GranuleMap free;
+  ExtentTail tail;
 };
 
 Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
@@ -19,9 +21,9 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
   const std::uint32_t granules_per_unit = shared.granules_per_unit();
   const std::uint32_t first = shared.FirstGranuleOf(unit);
   GranuleMap unassigned = GranuleMap::AllFree(granules_per_unit);
-  stock.rest.tail = TailInUseAt(shared, unit);
+  stock.tail = TailInUseAt(shared, unit);
   // Whatever the words there say: it goes as a whole.
-  unassigned.Take(0, stock.rest.tail.size.tail_granules);
+  unassigned.Take(0, stock.tail.size.tail_granules);
   std::array<GranuleWord, kGranulesPerUnit> words;
   for (std::uint32_t g = 0; g < granules_per_unit; ++g) {
     // acquire <- granule.publish: the slab's words are backed by memory.
@@ -45,32 +47,34 @@ Inventory TakeStock(const SharedTables& shared, std::uint32_t unit) {
         word.size_class() == kExtentTailClass ||
         (CheckedShape(word, first + g, granules_per_unit).ok() &&
          word.granules_to_head() != 0);
-    if (is_remnant) stock.rest.free.Give(g, 1);
+    if (is_remnant) stock.free.Give(g, 1);
   }
   return stock;
 }
 
 }  // namespace
 
-Result<AdoptedRest> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
-                              const ClaimedUnit& unit) {
+Result<ExtentTail> AdoptUnit(const SharedTables& shared, SlabTable& slabs,
+                             UnitTable& units, const ClaimedUnit& unit) {
   const Inventory stock = TakeStock(shared, unit.index);
   for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
     if (const Outcome backed = shared.CommitSlab(stock.slabs[i]); !backed) {
       return backed.failure();
     }
   }
+  units.Insert(unit, GranuleMap());
   for (std::uint32_t i = 0; i < stock.slab_count; ++i) {
     slabs.Adopt(stock.slabs[i]);
   }
   for (std::uint32_t g = 0; g < shared.granules_per_unit(); ++g) {
-    if (stock.rest.free.IsFree(g, 1)) {
+    if (stock.free.IsFree(g, 1)) {
       // relaxed: granule.publish of what is cut here next carries it
       shared.granule(shared.FirstGranuleOf(unit.index) + g)
           .store(0, std::memory_order_relaxed);
     }
   }
-  return stock.rest;
+  units.GiveRest(unit.index, stock.free);
+  return stock.tail;
 }
 
 }  // namespace zcb::alloc

@@ -106,13 +106,12 @@ Outcome BufferSupply::AddUnit(UnitTable::Want want) {
     units_.Insert(*unit, GranuleMap::AllFree(shared_.granules_per_unit()));
     return {};
   }
-  const Result<AdoptedRest> rest = AdoptUnit(shared_, slabs_, *unit);
-  if (!rest) {
+  const Result<ExtentTail> tail = AdoptUnit(shared_, slabs_, units_, *unit);
+  if (!tail) {
     units_.Abandon(*unit);
-    return rest.failure();
+    return tail.failure();
   }
-  units_.Insert(*unit, rest->free);
-  if (rest->tail.exists()) extents_.AwaitTail(rest->tail);
+  if (tail->exists()) extents_.AwaitTail(*tail);
   return {};
 }
 

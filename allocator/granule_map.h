@@ -58,6 +58,7 @@ class GranuleMap {
   constexpr void Give(std::uint32_t first, std::uint32_t granules) {
     free_ |= Bits(first, granules);
   }
+  constexpr void Give(const GranuleMap& more) { free_ |= more.free_; }
 
  private:
   constexpr explicit GranuleMap(std::uint32_t free) : free_(free) {}

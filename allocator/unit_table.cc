@@ -86,6 +86,17 @@ void UnitTable::GiveGranules(std::uint32_t first, std::uint32_t granules) {
   ReturnSpares(spare_limit_);
 }
 
+void UnitTable::GiveRest(std::uint32_t unit, const GranuleMap& rest) {
+  // Then it may have been all free, and gone back, already.
+  if (rest.free_count() == 0) return;
+  const std::lock_guard lock(mutex_);
+  State& state = states_[unit];
+  room_.Remove(unit);
+  state.free.Give(rest);
+  room_.Insert(unit, state.free);
+  spare_count_ += IsSpare(state);
+}
+
 // A unit that is not ours has no granule free.
 bool UnitTable::HasFirstGranules(std::uint32_t unit, std::uint32_t granules) {
   const std::lock_guard lock(mutex_);

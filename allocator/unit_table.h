@@ -50,6 +50,10 @@ class UnitTable {
   bool HasFirstGranules(std::uint32_t unit, std::uint32_t granules);
   bool TakeFirstGranules(std::uint32_t unit, std::uint32_t granules);
 
+  // The rest of a unit that was inserted without it, for the caller to use:
+  // even if all of the unit is free now, it does not go back at once.
+  void GiveRest(std::uint32_t unit, const GranuleMap& rest);
+
   // One more unit: see UnitClaimer. Insert() or Abandon() comes next.
   using Want = UnitClaimer::Want;
   Result<ClaimedUnit> Claim(Want want) { return claimer_.Claim(want); }
