@@ -68,7 +68,7 @@ struct Life {
 
 class Board {
  public:
-  static constexpr std::uint32_t kMostLives = 8192;
+  static constexpr std::uint32_t kMostLives = 1 << 15;
   static constexpr std::size_t kBoxes = 16;
 
   Board();

@@ -10,7 +10,7 @@
 
 namespace zcb::storm {
 
-inline constexpr std::size_t kMostMemberships = 1 << 15;
+inline constexpr std::size_t kMostMemberships = 1 << 19;
 inline constexpr std::size_t kLogBytes = std::size_t{2} << 30;  // of addresses
 
 // What the life's orders say. Returns the exit code, unless it ends otherwise.
