@@ -2,8 +2,8 @@
 # Sourced by tools/dev: "check" and "format".
 
 # A step is a word here, a line in describe() and a function check_STEP.
-readonly kSteps=(format tidy layering edges asan tsan paranoid order steps
-  storm fuzz clang aarch64 conformance)
+readonly kSteps=(format tidy layering edges asan tsan paranoid order models
+  steps storm fuzz clang aarch64 conformance)
 # The other halves of the matrix: run when they are named.
 readonly kNamedSteps=(asan-gcc tsan-clang hardened)
 readonly kLibrary=(allocator ipc cpg)
@@ -32,6 +32,8 @@ describe() {
       "their region (--minutes N, --seed S)" ;;
     clang) echo "7 clang, hardened flags, strict header dependencies," \
       "benchmark smoke tests" ;;
+    models) echo "5 models of the protocols, all their states, and without each rule" \
+      "(--minutes N, --model NAME)" ;;
     aarch64) echo "5 allocator and ipc, cross-built, under qemu-user" ;;
     conformance) echo "2 CPG programs next to a real Corosync (root)" ;;
     *) return 1 ;;

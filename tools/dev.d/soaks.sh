@@ -2,13 +2,14 @@
 # Sourced by tools/dev: the steps of "check" that find more the longer they run.
 # Each takes --minutes N and hands its other options on to its program.
 
-readonly kSoaks=(order steps storm fuzz)
+readonly kSoaks=(order models steps storm fuzz)
 
 # Minutes of each in a plain "check".
 readonly kOrderMinutes=2
 readonly kStepsMinutes=3
 readonly kStormMinutes=2
 readonly kFuzzMinutes=2  # of each of its programs
+readonly kModelsMinutes=0  # beyond the plain bounds
 # One run of a soak takes seconds; when this is over, it hangs.
 readonly kHangMinutes=10
 
@@ -81,4 +82,9 @@ check_fuzz() {
   run_soak --config=asan //tests/hostile:soak "$kFuzzMinutes" "$@" || return 1
   [[ " $* " == *" --seed "* ]] ||
     run_fuzz_targets "$(minutes_of "$kFuzzMinutes" "$@")"
+}
+
+# The plain bounds take what they take; larger ones until the minutes are over.
+check_models() {
+  python3 "$ROOT/tests/model/check.py" --minutes "$kModelsMinutes" "$@"
 }
