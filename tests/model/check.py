@@ -34,10 +34,10 @@ DEPTH = 200_000
 @dataclasses.dataclass
 class Model:
     name: str  # NAME.pml
-    bounds: str  # in a check, as definitions
-    quick: str  # in the everyday tests
+    bounds: list  # in a check; each a text of definitions
+    quick: list  # in the everyday tests; the first also for the variants
     larger: list  # for --minutes
-    variants: list  # each a definition, or several
+    variants: list  # each a definition, and what it needs besides
     holds: str = ""  # definitions in all runs
     file: str = ""
 
@@ -48,24 +48,24 @@ class Model:
 MODELS = [
     Model(
         "send",
-        bounds="SENDS=2 MEMBER_SENDS=1 READS=1",
-        quick="SENDS=2 MEMBER_SENDS=0 READS=1",
+        bounds=["SENDS=2 MEMBER_SENDS=1 READS=1"],
+        quick=["SENDS=2 MEMBER_SENDS=0 READS=1"],
         larger=["SENDS=2 MEMBER_SENDS=1 READS=2", "SENDS=2 READS=2 CRASHES=2"],
         variants=["SLOT_BEFORE_WORD", "CLAIM_THEN_FILL", "ASK_TAIL",
                   "WITHOUT_REREAD_RECLAIMED READS=2 MEMBER_SENDS=1 CRASHES=0 STOPS=0"],
     ),
     Model(
         "reap",
-        bounds="REAPS=2",
-        quick="REAPS=1",
+        bounds=["REAPS=2"],
+        quick=["REAPS=1"],
         larger=["REAPS=3", "REAPS=2 CRASHES=2"],
         variants=["WITHOUT_REREAD_UNIT", "WITHOUT_STILL_DEAD",
                   "ALIVE_BEFORE_LOCK", "UNLOCK_FIRST", "FREE_LEASE_FIRST"],
     ),
     Model(
         "keep",
-        bounds="EVICTIONS=0",
-        quick="EVICTIONS=0 STOPS=0",
+        bounds=["EVICTIONS=0"],
+        quick=["EVICTIONS=0 STOPS=0"],
         larger=["EVICTIONS=1", "EVICTIONS=1 CRASHES=2"],
         variants=["WITHOUT_LOOK_AT_RECORDS", "CLEAR_FIRST",
                   "WITHOUT_LETTING", "BIT_BEFORE_RECORD",
@@ -74,8 +74,8 @@ MODELS = [
     ),
     Model(
         "wake",
-        bounds="MESSAGES=2",
-        quick="MESSAGES=1",
+        bounds=["MESSAGES=2"],
+        quick=["MESSAGES=1"],
         larger=["MESSAGES=3", "MESSAGES=2 CRASHES=2"],
         variants=["WITHOUT_SECOND_LOOK", "MARK_FIRST",
                   "WITHOUT_EPOCH MESSAGES=2 CRASHES=0",
@@ -87,11 +87,62 @@ MODELS = [
         "park",
         file="wake",
         holds="PARKED=1",
-        bounds="MESSAGES=2",
-        quick="MESSAGES=1",
+        bounds=["MESSAGES=2"],
+        quick=["MESSAGES=1"],
         larger=["MESSAGES=3", "MESSAGES=2 CRASHES=2"],
         variants=["WITHOUT_SECOND_LOOK", "MARK_FIRST", "COUNT_READ_LATE",
                   "WAIT_ON_SLEEP_WORD"],
+    ),
+    Model(
+        "handover",
+        bounds=["GIVES=2 TAKES=2"],
+        quick=["GIVES=2 TAKES=1"],
+        larger=["GIVES=3 TAKES=2", "GIVES=3 TAKES=3 CRASHES=2"],
+        variants=["TOUCH_AFTER_WORD", "TAKE_KEEPS_GENERATION TAKES=2"],
+    ),
+    Model(
+        "extent",
+        bounds=["READER_REAPS=0", "READER_REAPS=1"],
+        quick=["READER_REAPS=0 STOPS=0"],
+        larger=["READER_REAPS=0 CRASHES=2", "READER_REAPS=1 CRASHES=2"],
+        variants=["HEAD_FIRST STOPS=1", "FREES_HEAD_FIRST",
+                  "WITHOUT_LOOK_AT_HEAD READER_REAPS=1",
+                  "ORPHAN_WITHOUT_LOOK", "LOOK_BEFORE_WORD"],
+    ),
+    Model(
+        "adopt",
+        bounds=["SENDS=3"],
+        quick=["SENDS=1"],
+        larger=["SENDS=5 CRASHES=2"],
+        variants=["HINT_BEFORE_WORD", "LOOK_BEFORE_CLEAR",
+                  "WORD_BEFORE_CLEAR"],
+    ),
+    Model(
+        "view",
+        bounds=["LEAVES=0 FINALIZES=0 RECLAIMS=1",
+                "LEAVES=1 FINALIZES=0 RECLAIMS=0 STOPS=0",
+                "LEAVES=0 FINALIZES=1 RECLAIMS=0 STOPS=0",
+                "LEAVES=0 FINALIZES=0 ELDER=0 RECLAIMS_0=1 STOPS=0"],
+        quick=["LEAVES=0 FINALIZES=0 STOPS=0",
+               "LEAVES=1 FINALIZES=1 CRASHES=0 STOPS=0 RECLAIMS=0"],
+        larger=["LEAVES=1 FINALIZES=1 RECLAIMS=1"],
+        variants=["WITHOUT_SCAN FINALIZES=1 CRASHES=0",
+                  "WITHOUT_APPLY ELDER=0 RECLAIMS_0=1 RECLAIMS=0",
+                  "WITHOUT_WALK",
+                  "JOINER_AT_RECLAIMED SLOTS=2 LEAVES=1",
+                  "REAP_WITHOUT_DOWN", "FINALIZE_WITHOUT_DOWN FINALIZES=1"],
+    ),
+    Model(
+        "evict",
+        file="view",
+        holds="EVICTIONS=1",
+        bounds=["LEAVES=0 FINALIZES=0 STOPS=0",
+                "LEAVES=0 FINALIZES=0 CRASHES=0 SENDS=1",
+                "LEAVES=1 FINALIZES=1 CRASHES=0 STOPS=0 RECLAIMS=0"],
+        quick=["LEAVES=0 FINALIZES=0 CRASHES=0 STOPS=0"],
+        larger=["LEAVES=1 FINALIZES=1 RECLAIMS=1"],
+        variants=["EVICTED_IS_FREED RECLAIMS=2", "EVICT_ANY_JOINING RECLAIMS=2",
+                  "LEAVE_RESET_FIRST JOINS=2", "WITHOUT_SCAN"],
     ),
 ]
 
@@ -228,9 +279,9 @@ def main():
           f"{'depth':>6} {'MiB':>6} {'CPU s':>6}")
     good = True
     for model in chosen:
-        bounds = model.quick if options.quick else model.bounds
-        good &= check(model, bounds, optimize)
-        good &= check_variants(model, model.quick, "-O0")
+        for bounds in model.quick if options.quick else model.bounds:
+            good &= check(model, bounds, optimize)
+        good &= check_variants(model, model.quick[0], "-O0")
     for step in range(max(len(model.larger) for model in chosen)):
         for model in chosen:
             left = deadline - time.monotonic()

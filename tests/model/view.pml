@@ -1,18 +1,17 @@
-// Members and views (docs/protocols.md, 6): join, leave, death, finalize, and
-// eviction with -DEVICTIONS=1.
+// Members and views (docs/protocols.md, 6): join, leave, death, finalize; and
+// eviction, with -DEVICTIONS=1.
 //
-// proctype   stands for
-// Elder      a member since position 0 (entry 0); it reads, sends, and leaves,
-//            finalizes or stays
-// Joiner     a process that joins, reads, and then the same
-// Other      a process in no group that reaps, reclaims, and evicts
+// All three processes run the same code. Process 0 is a member since position 0
+// (entry 0); it reads, sends, leaves, finalizes or stays. (With -DELDER=0 it has
+// to join first.) Process 1 joins, and then does the same. Process 2 is in no group: it reaps, reclaims and evicts.
 //
 // inline     models
-// Join       ClaimEntry (ipc/member_table.cc), Member::JoinRing, PublishOwn,
-//            ApplyUpTo, UnclaimEntry
+// Claim, Join  ClaimEntry (ipc/member_table.cc), Member::JoinRing, PublishOwn
+//            (ipc/member.cc), ApplyUpTo, UnclaimEntry
 // Read       Member::Next, BeginControl, Done (ipc/member_receive.cc),
 //            ReadViewAt, WasEvicted
-// Publish    FindPlace, TryPublish (ipc/ring.h) with room for records
+// FindPlace, TryPublish
+//            the functions of that name (ipc/ring.h)
 // PublishDown, ApplyRecord, FreeEntry, FreeIfPassed, GiveUpEntry
 //            the functions of that name (ipc/member_table.cc)
 // Reclaim    LimitOf and Reclaim (ipc/reclaim.cc), the part about records
@@ -20,35 +19,55 @@
 // Evict      Evict, IsEvictable (ipc/eviction.cc), without the time
 //
 // Abstracted: two entries; messages are records without a buffer (send.pml);
-// HelpTail is one step. A view is a set of {entry, generation}. Nobody attaches
-// to the lease of a dead one.
+// HelpTail is one step; records have no room of their own, so that a ring that
+// is full of them is met, too. A view is a set of {entry, generation}. Nobody
+// attaches to the lease of a dead one.
 //
 // Held to be true: what was published, folded in its order, gives the view at
 // each place; every member's own view is that one at each place it reads, the
-// first view included; messages are dropped by all or by none; addresses that
-// are read with a JOIN are its publisher's; every death gets into the order;
-// an entry is given away only when it is nobody's.
+// first view included; a message is dropped by all or by none; the address that
+// is read with a JOIN is its publisher's; each life has one record of its end,
+// but for a LEAVE behind it; a death gets into the order, or is there for
+// everybody to see; an entry is given away only when it is nobody's; a joiner
+// does not lock a ring by itself.
 #include "process.h"
 
 #ifndef EVICTIONS
 #define EVICTIONS 0
 #endif
-#ifndef ELDER_SENDS
-#define ELDER_SENDS 1
+#ifndef SENDS
+#define SENDS 0 /* by process 0 */
 #endif
 #ifndef RECLAIMS
-#define RECLAIMS 1 /* by Other, besides those that somebody needs */
+#define RECLAIMS 1 /* by process 2 */
+#endif
+#ifndef ELDER
+#define ELDER 1 /* process 0 is a member; or else it joins as well */
+#endif
+#ifndef JOINS
+#define JOINS 1 /* by process 1 */
+#endif
+#ifndef RECLAIMS_0
+#define RECLAIMS_0 0
+#endif
+#ifndef LEAVES
+#define LEAVES 1 /* processes 0 and 1 may leave, */
+#endif
+#ifndef FINALIZES
+#define FINALIZES 1 /* ... and may go without waiting */
 #endif
 #ifndef SLOTS
 #define SLOTS 3
 #endif
+#define MESSAGE_ROOM (SLOTS - 1)
 #define POSITIONS 12
 #define ENTRIES 2
 #define NOBODY 3
 
-mtype = { Free, Joining, Member, Leaving, Down, Evicted };
+mtype = { Nothing, Free, Joining, Member, Leaving, Down, Evicted };
 mtype = { Alive, Dead };
 mtype = { NoKind, Message, JoinRecord, LeaveRecord, DownRecord };
+mtype = { Publish, MakeRoom, GiveUp };
 
 typedef EntryWord { mtype phase = Free; byte gen; byte lease = NOBODY };
 typedef OrderWord { byte gen; byte at }; /* position + 1; 0: unset */
@@ -69,7 +88,7 @@ byte evictions = EVICTIONS;
 byte truth[POSITIONS];     /* the view at that position */
 bit delivered[POSITIONS];  /* a message that counts */
 byte publisher[POSITIONS]; /* of a JOIN */
-byte uses[ENTRIES];         /* whose the entry is */
+byte uses[ENTRIES] = NOBODY; /* whose the entry is */
 byte view_now;
 byte ever_joined;
 byte ended;
@@ -96,24 +115,19 @@ byte ended;
 #define RAISES_CURSOR true
 #define FIRST_CURSOR tail
 #endif
+
+#ifdef EVICT_ANY_JOINING
+#define IS_EVICTABLE(e) \
+  (entry[e].phase == Member || entry[e].phase == Joining)
+#else
+#define IS_EVICTABLE(e) \
+  (entry[e].phase == Member || \
+   (entry[e].phase == Joining && left[e].gen == entry[e].gen))
+#endif
+
 #define IS_MEMBER \
   (entry[my].phase == Member && entry[my].gen == life && \
    entry[my].lease == ME)
-
-#ifdef FINALIZE_WITHOUT_DOWN
-#define FINALIZE() PublishOwn(DownRecord)
-#else
-#define FINALIZE() GiveUpEntry(false)
-#endif
-#define MESSAGE_ROOM (SLOTS - 1)
-
-#define LOCALS \
-  byte t; byte r; byte at; byte e; byte gen; byte limit; byte base; \
-  byte moved; mtype kind; byte re; byte rg; bit ok; mtype phase; byte who
-
-#define FORGET() \
-  t = 0; r = 0; at = 0; e = 0; gen = 0; limit = 0; base = 0; kind = 0; \
-  re = 0; rg = 0; phase = 0; who = 0
 
 /* The record of `kind` at `position` about life `rg` of entry `re`. */
 inline ApplyRecord(kind_, e_, g_, p_) {
@@ -141,15 +155,15 @@ inline ApplyRecord(kind_, e_, g_, p_) {
   fi
 }
 
-/* The first free place, if fewer than `room` are in use: t, and ok. */
-inline FindPlace(room) {
+/* The first free place, if fewer than `room_` are in use: t, and ok. */
+inline FindPlace(room_) {
   do
   :: atomic { t = tail }
      atomic {
        r = reclaimed;
        if
-       :: t >= r && t - r >= room -> ok = 0; break
-       :: t >= r && t - r < room -> ok = 1
+       :: t >= r && t - r >= room_ -> ok = 0; break
+       :: t >= r && t - r < room_ -> ok = 1
        :: t < r -> ok = 0
        fi
      }
@@ -186,6 +200,7 @@ inline TryPublish(kind_, e_, g_) {
           :: else
           fi
        :: else ->
+          assert(kind_ != DownRecord || (ended & LIFE(e_, g_)) == 0);
           ended = ended | LIFE(e_, g_);
           view_now = view_now & ~LIFE(e_, g_)
        fi;
@@ -335,7 +350,7 @@ inline Reclaim() {
 }
 
 /* The end of a member object, whatever has become of the entry. */
-inline GiveUpEntry(has_left) {
+inline GiveUpEntry() {
   do
   :: atomic {
        phase = entry[my].phase;
@@ -349,7 +364,9 @@ inline GiveUpEntry(has_left) {
        if
        :: entry[my].phase == phase && entry[my].gen == life &&
           entry[my].lease == ME ->
+#ifndef FINALIZE_WITHOUT_DOWN
           entry[my].phase = Down; entry[my].lease = NOBODY;
+#endif
           uses[my] = NOBODY; ok = 1
        :: else
        fi
@@ -359,60 +376,25 @@ inline GiveUpEntry(has_left) {
      :: else
      fi
   od;
-  atomic { phase = 0 }
+  atomic { phase = 0; in = 0 }
 }
 
-/* JOIN or LEAVE: ok, and where it is, t. Full: gives up. */
-inline PublishOwn(kind_) {
-  do
-  :: if
-     :: kind_ == JoinRecord && RAISES_CURSOR ->
-        atomic { t = tail }
-        atomic { cursor[my] = t }
-     :: else
-     fi;
-     FindPlace(SLOTS);
-     if
-     :: !ok ->
-        Reclaim();
-        if
-        :: moved -> again = 0
-        :: !moved ->
-           /* Held back by nobody but itself, twice? */
-           atomic {
-             if
-             :: kind_ == JoinRecord && !GATES(1 - my) &&
-                tail - reclaimed >= SLOTS && entry[my].phase == Joining ->
-                assert(!again); again = 1
-             :: else -> again = 0; ok = 0; break
-             fi
-           }
-        fi
-     :: ok ->
-        TryPublish(kind_, my, life);
-        if
-        :: ok -> break
-        :: else
-        fi
-     fi
-  od
-}
-
-/* Sets `in`, or not. */
-inline Join() {
-  if
-  :: atomic { entry[0].phase == Free -> my = 0 }
-  :: atomic { entry[1].phase == Free -> my = 1 }
-  :: atomic { entry[0].phase != Free && entry[1].phase != Free }
-     goto join_end
-  fi;
+/* Finds an entry: todo is Publish then. */
+inline Claim() {
   atomic {
     if
-    :: entry[my].phase == Free ->
-       life = entry[my].gen;
+    :: entry[0].phase == Free -> my = 0
+    :: entry[0].phase != Free && entry[1].phase == Free -> my = 1
+    :: else -> goto claim_end
+    fi;
+    life = entry[my].gen
+  }
+  atomic {
+    if
+    :: entry[my].phase == Free && entry[my].gen == life ->
        entry[my].phase = Joining; entry[my].lease = ME;
        assert(uses[my] == NOBODY); uses[my] = ME
-    :: else -> goto join_end
+    :: else -> goto claim_end
     fi
   }
 #ifdef LEAVE_RESET_FIRST
@@ -428,50 +410,37 @@ inline Join() {
   }
 #endif
   atomic { address[my] = ME; t = FIRST_CURSOR }
-  atomic { cursor[my] = t }
-  PublishOwn(JoinRecord);
-  if
-  :: !ok ->
-     atomic { /* UnclaimEntry */
-       if
-       :: entry[my].phase == Joining && entry[my].gen == life &&
-          entry[my].lease == ME ->
-          uses[my] = NOBODY; GiveAway(my); goto join_end
-       :: else
-       fi
-     }
-     GiveUpEntry(false);
-     goto join_end
-  :: ok -> atomic { position = t; cursor[my] = position; ok = 0 }
-  fi;
-  /* ApplyUpTo */
-  atomic { at = reclaimed; at = (at > position -> position + 1 : at) }
+  atomic { cursor[my] = t; t = 0; want = JoinRecord; todo = Publish }
+claim_end:
+  skip
+}
+
+/* In the order at t: what lies below is applied, or applied here. */
+inline Join() {
+  atomic { position = t; cursor[my] = position; ok = 0 }
+#ifndef WITHOUT_WALK
+  atomic { base = reclaimed; base = (base > position -> position + 1 : base) }
   do
   :: atomic {
-       at <= position ->
+       base <= position ->
        if
-       :: AT(at).lap == LAP(at) ->
-          kind = AT(at).kind; re = AT(at).entry; rg = AT(at).gen
+       :: AT(base).lap == LAP(base) ->
+          kind = AT(base).kind; re = AT(base).entry; rg = AT(base).gen
        :: else -> kind = NoKind
        fi
      }
-     ApplyRecord(kind, re, rg, at);
-     atomic { at++ }
-  :: atomic { at > position -> at = 0; kind = 0; re = 0; rg = 0; break }
+     ApplyRecord(kind, re, rg, base);
+     atomic { base++ }
+  :: atomic { base > position -> base = 0; kind = 0; re = 0; rg = 0; break }
   od;
+#endif
   atomic {
     if
     :: entry[my].phase == Joining && entry[my].gen == life &&
        entry[my].lease == ME -> entry[my].phase = Member; in = 1
-    :: else
+    :: else -> todo = GiveUp
     fi
   }
-  if
-  :: !in -> GiveUpEntry(false)
-  :: else
-  fi;
-join_end:
-  atomic { ok = 0; t = 0; r = 0; again = 0 }
 }
 
 inline ReadView() {
@@ -554,100 +523,28 @@ inline Read() {
        uses[my] = (ending -> NOBODY : ME)
     :: else
     fi;
+    todo = (in -> todo : GiveUp);
     kind = 0; re = 0; rg = 0; ok = 0; who = 0; seen = 0
   }
 }
 
-/* What a member does until it has left, was put out, or stays. */
-inline Life(sends_) {
-  do
-  :: atomic { in && !ending && CAN_READ }
-     Read()
-  :: atomic { in && sends_ > 0 && !ending && !leaving -> sends_-- }
-     FindPlace(MESSAGE_ROOM);
-     if
-     :: ok ->
-        atomic { ok = IS_MEMBER }
-        if
-        :: ok -> TryPublish(Message, my, life)
-        :: else
-        fi
-     :: else
-     fi;
-     atomic { ok = 0; t = 0; r = 0 }
-  :: atomic { in && !ending && !leaving -> leaving = 1 }
-     PublishOwn(LeaveRecord);
-     atomic {
-       if
-       :: !ok -> FINISH() /* stays */
-       :: else
-       fi;
-       t = 0; r = 0; ok = 0
-     }
-  :: atomic { ending -> ending = 0; in = 0;
-       if
-       :: IS_MEMBER -> entry[my].phase = Leaving
-       :: else
-       fi
-     }
-     GiveUpEntry(true);
-     break
-  :: atomic { !in }
-     GiveUpEntry(false);
-     break
-  :: atomic { in && !ending && !leaving } /* cpg_finalize */
-     FINALIZE();
-     break
-  :: FINISH()
-  od;
-  Reclaim();
-  FINISH()
-}
-
-#define MEMBER_LOCALS \
-  byte my; byte life; byte position; byte view; byte seen; byte again; \
-  bit in; bit ending; bit leaving; byte ds
-
-PROCESS Elder() UNLESS_STRUCK {
-  LOCALS;
-  MEMBER_LOCALS;
-  byte sends = ELDER_SENDS;
-  atomic { in = 1; position = 1; view = LIFE(0, 0) }
-  Life(sends)
-}
-
-PROCESS Joiner() UNLESS_STRUCK {
-  LOCALS;
-  MEMBER_LOCALS;
-  byte sends = 0;
-  Join();
-  if
-  :: in -> Life(sends)
-  :: else -> FINISH()
-  fi
-}
-
-#define IS_DUE(p) (IS_GONE(p) && lease[p] != Free)
-
-inline Reap(dead) {
+inline Reap() {
   atomic { lease[dead] = (lease[dead] == Alive -> Dead : lease[dead]); e = 0 }
   do
   :: atomic {
        e < ENTRIES ->
        phase = entry[e].phase; gen = entry[e].gen; who = entry[e].lease
      }
+#ifndef REAP_WITHOUT_DOWN
      atomic {
        if
        :: who == dead && phase != Free && phase != Down &&
           entry[e].phase == phase && entry[e].gen == gen ->
-#ifndef REAP_WITHOUT_DOWN
           entry[e].phase = Down; entry[e].lease = NOBODY
-#else
-          skip
-#endif
        :: else
        fi
      }
+#endif
      atomic { phase = entry[e].phase; gen = entry[e].gen; who = 0 }
      if
      :: phase == Down || phase == Evicted -> PublishDown(e, gen)
@@ -656,41 +553,165 @@ inline Reap(dead) {
      atomic { e++; phase = 0; gen = 0 }
   :: atomic { e >= ENTRIES -> e = 0; break }
   od;
-  atomic { lease[dead] = Free }
+  atomic { lease[dead] = Free; dead = 0 }
 }
 
-PROCESS Other() UNLESS_STRUCK {
-  LOCALS;
-  byte ds;
-  byte dead;
-  byte reclaims = RECLAIMS;
+#define IS_DUE(p) (IS_GONE(p) && lease[p] != Free)
+#define IS_IDLE (todo == Nothing && in && !ending)
+
+active [3] proctype Process() UNLESS_STRUCK {
+  byte my; byte life; byte position; byte view; byte seen;
+  bit in; bit ending; bit has_left; bit again; byte joins; bit leaves;
+  mtype todo = Nothing; mtype want = NoKind;
+  byte sends; byte reclaims; byte dead;
+  byte t; byte r; byte at; byte e; byte gen; byte limit; byte base; byte ds;
+  byte re; byte rg; byte who; bit moved; bit ok; byte room;
+  mtype kind; mtype phase;
+
+  atomic {
+    if
+    :: ME == 0 ->
+       sends = SENDS; leaves = 1; reclaims = RECLAIMS_0;
+#if ELDER
+       in = 1; position = 1; view = LIFE(0, 0)
+#else
+       joins = 1
+#endif
+    :: ME == 1 -> joins = JOINS; leaves = 1
+    :: ME == 2 -> reclaims = RECLAIMS
+    fi
+  }
   do
-  :: atomic { IS_DUE(0) -> dead = 0 }
-     Reap(dead)
-  :: atomic { IS_DUE(1) -> dead = 1 }
-     Reap(dead)
-  :: atomic { reclaims > 0 -> reclaims-- }
-     Reclaim()
-  :: FINISH() -> break
+  :: atomic { joins > 0 && todo == Nothing && !in && !ending ->
+       joins--; has_left = 0 }
+     Claim()
+  :: atomic { todo == Publish }
+     if
+     :: want == JoinRecord && RAISES_CURSOR ->
+        atomic { t = tail }
+        atomic { cursor[my] = t }
+     :: else
+     fi;
+     atomic { room = (want == Message -> MESSAGE_ROOM : SLOTS) }
+     FindPlace(room);
+     if
+     :: ok ->
+        atomic { ok = want != Message || IS_MEMBER }
+        if
+        :: ok ->
+           TryPublish(want, my, life);
+           if
+           :: ok ->
+              atomic { todo = Nothing }
+              if
+              :: want == JoinRecord -> Join()
+              :: else
+              fi;
+              atomic { want = NoKind; again = 0 }
+           :: else
+           fi
+        :: else -> todo = Nothing; want = NoKind
+        fi
+     :: else ->
+        if
+        :: want == Message -> todo = Nothing; want = NoKind
+        :: else -> todo = MakeRoom
+        fi
+     fi;
+     atomic { ok = 0; t = 0; r = 0; room = 0 }
+  :: atomic { todo == MakeRoom || (todo == Nothing && reclaims > 0) ->
+       reclaims = (todo == Nothing -> reclaims - 1 : reclaims) }
+     Reclaim();
+     atomic {
+       if
+       :: todo == MakeRoom && moved -> todo = Publish; again = 0
+       :: todo == MakeRoom && !moved && want == JoinRecord ->
+          /* Is it held back by itself alone, and not for the first time? */
+          if
+          :: !GATES(1 - my) && tail - reclaimed >= SLOTS &&
+             entry[my].phase == Joining -> assert(!again); again = 1;
+             todo = Publish
+          :: else -> /* UnclaimEntry */
+             if
+             :: entry[my].phase == Joining && entry[my].gen == life &&
+                entry[my].lease == ME ->
+                uses[my] = NOBODY; GiveAway(my); todo = Nothing
+             :: else -> todo = GiveUp
+             fi;
+             want = NoKind
+          fi
+       :: todo == MakeRoom && !moved && want != JoinRecord ->
+          todo = Nothing; want = NoKind
+       :: else
+       fi;
+       moved = 0
+     }
+  :: atomic { IS_IDLE && CAN_READ }
+     Read()
+  :: atomic { IS_IDLE && sends > 0 -> sends--; want = Message; todo = Publish }
+  :: atomic { LEAVES && IS_IDLE && leaves -> leaves = 0; sends = 0; want = LeaveRecord;
+       todo = Publish }
+  :: atomic { FINALIZES && IS_IDLE && leaves -> leaves = 0; todo = GiveUp } /* finalizes */
+  :: atomic { ending -> /* its own LEAVE is read; it touches nothing more */
+       if
+       :: IS_MEMBER -> entry[my].phase = Leaving
+       :: else
+       fi;
+       ending = 0; has_left = 1; todo = GiveUp
+     }
+  :: atomic { todo == GiveUp }
+     GiveUpEntry();
+     atomic { todo = Nothing }
+  :: atomic { ME == 2 && (IS_DUE(0) || IS_DUE(1)) ->
+       dead = (IS_DUE(0) -> 0 : 1) }
+     Reap()
+  :: atomic { ME == 2 && evictions > 0 && tail > reclaimed ->
+       if
+       :: IS_EVICTABLE(0) && cursor[0] <= reclaimed -> e = 0
+       :: IS_EVICTABLE(1) && cursor[1] <= reclaimed -> e = 1
+       :: else -> goto not_evicted
+       fi;
+       gen = entry[e].gen; phase = entry[e].phase; who = entry[e].lease }
+     atomic { evictions > 0 -> evictions--;
+       if
+       :: entry[e].phase == phase && entry[e].gen == gen &&
+          entry[e].lease == who -> entry[e].phase = Evicted
+       :: else -> goto not_evicted
+       fi
+     }
+     PublishDown(e, gen);
+not_evicted:
+     atomic { e = 0; gen = 0; phase = 0; who = 0 }
+  :: atomic { todo == Nothing && !ending -> FINISH() }
   od
 }
 
-#define FIRST_SLOT \
-  slot[0].lap = 1; slot[0].kind = JoinRecord; tail = 1
+/* Entry 1 has had a life, which is over. */
+#define USED_ENTRY \
+  entry[1].gen = 1; joined[1].at = 1; left[1].at = 1
 
+#if ELDER
 #define SETUP() \
-  FIRST_SLOT; \
+  USED_ENTRY; \
+  slot[0].lap = 1; slot[0].kind = JoinRecord; tail = 1; \
   entry[0].phase = Member; entry[0].lease = 0; \
-  joined[0].at = 1; \
-  cursor[0] = 1; \
-  view_now = LIFE(0, 0); ever_joined = LIFE(0, 0); truth[0] = view_now; \
-  uses[0] = 0; uses[1] = NOBODY
+  joined[0].at = 1; cursor[0] = 1; uses[0] = 0; \
+  view_now = LIFE(0, 0); ever_joined = LIFE(0, 0); truth[0] = view_now
+#else
+#define SETUP() USED_ENTRY
+#endif
 
-/* Nobody's entry says so, or is freed: a survivor comes across it. */
+/* Nobody's entry gates for ever, and a death can be found by its entry. */
+inline AuditEntry(n) {
+  assert(entry[n].phase == Free || entry[n].lease == NOBODY ||
+         !IS_GONE(entry[n].lease) || IS_DUE(entry[n].lease));
+  assert(uses[n] != NOBODY || !GATES(n) ||
+         (left[n].at != 0 && left[n].at <= cursor[n]) ||
+         lease[entry[n].lease] != Alive || IS_DUE(entry[n].lease))
+}
+
 #define AUDIT() \
-  assert(!(entry[0].phase != Free && entry[0].lease != NOBODY) || \
-         !IS_GONE(entry[0].lease) || IS_DUE(entry[0].lease)); \
-  assert(!(entry[1].phase != Free && entry[1].lease != NOBODY) || \
-         !IS_GONE(entry[1].lease) || IS_DUE(entry[1].lease))
+  AuditEntry(0); \
+  AuditEntry(1)
 
 FATE
