@@ -19,6 +19,7 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 struct Board::Shared {
   std::atomic<std::uint32_t> lives;
+  std::atomic<std::int32_t> driver;
   std::atomic<bool> finishing;
   std::array<std::atomic<std::uint64_t>, kBoxes> boxes;
   char program[1024];
@@ -65,6 +66,7 @@ std::uint64_t Life::Steps() const {
 Board::Board() : Board(memfd_create("board", MFD_CLOEXEC)) {
   // All-zero is the beginning of everything else in it.
   shared_->lives.store(1, kRelaxed);
+  shared_->driver.store(getpid(), kRelaxed);
 }
 
 Board::Board(int descriptor) : descriptor_(descriptor) {
@@ -98,6 +100,8 @@ std::uint32_t Board::Find(std::int32_t pid) const {
   }
   return 0;
 }
+
+std::int32_t Board::driver() const { return shared_->driver.load(kRelaxed); }
 
 std::atomic<std::uint64_t>& Board::Box(std::size_t index) const {
   return shared_->boxes[index];

@@ -88,6 +88,9 @@ class Board {
   // The latest that has this pid; 0: none.
   std::uint32_t Find(std::int32_t pid) const;
 
+  // The process that made it.
+  std::int32_t driver() const;
+
   // Where tickets are left for others.
   std::atomic<std::uint64_t>& Box(std::size_t index) const;
   // All that live shall end by themselves, soon.

@@ -1,6 +1,7 @@
 #include "tests/storm/life.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -41,10 +42,9 @@ int RunLife(Board* board, order::Journal* journal, std::uint32_t index) {
   setenv("ZCB_NODEID", std::to_string(index).c_str(), 1);
   switch (life.orders.kind) {
     case LifeKind::kIdler:
-      // With all that it inherited, until the driver kills it; the alarm is for
-      // when that was killed itself.
-      alarm(600);
-      for (;;) pause();
+      // With all that it inherited, until the driver kills it, or has gone.
+      while (kill(board->driver(), 0) == 0) sleep(1);
+      _exit(0);
     case LifeKind::kPoolUser:
       return UsePool(board, journal, index);
     case LifeKind::kWorker:
