@@ -38,6 +38,8 @@ class Model:
     quick: list  # in the everyday tests; the first also for the variants
     larger: list  # for --minutes
     variants: list  # each a definition, and what it needs besides
+    loops: list = dataclasses.field(default_factory=list)
+    # ... variants that go round for ever
     holds: str = ""  # definitions in all runs
     file: str = ""
 
@@ -52,7 +54,9 @@ MODELS = [
         quick=["SENDS=2 MEMBER_SENDS=0 READS=1"],
         larger=["SENDS=2 MEMBER_SENDS=1 READS=2", "SENDS=2 READS=2 CRASHES=2"],
         variants=["SLOT_BEFORE_WORD", "CLAIM_THEN_FILL", "ASK_TAIL",
-                  "WITHOUT_REREAD_RECLAIMED READS=2 MEMBER_SENDS=1 CRASHES=0 STOPS=0"],
+                  "WITHOUT_REREAD_RECLAIMED READS=2 MEMBER_SENDS=1 CRASHES=0 "
+                  "STOPS=0"],
+        loops=["WITHOUT_HELP MEMBER_SENDS=1 READS=0"],
     ),
     Model(
         "reap",
@@ -94,6 +98,15 @@ MODELS = [
                   "WAIT_ON_SLEEP_WORD"],
     ),
     Model(
+        "room",
+        bounds=["MESSAGES=1", "MESSAGES=2 STOPS=0 CRASHES=0"],
+        quick=["MESSAGES=1 STOPS=0"],
+        larger=["MESSAGES=2 STOPS=0", "MESSAGES=2"],
+        variants=["WITHOUT_BARRIER", "WITHOUT_SECOND_LOOK", "MARK_FIRST",
+                  "WITHOUT_VERSION MESSAGES=2 CRASHES=0",
+                  "REAPER_DOES_NOT_RING"],
+    ),
+    Model(
         "handover",
         bounds=["GIVES=2 TAKES=2"],
         quick=["GIVES=2 TAKES=1"],
@@ -128,7 +141,8 @@ MODELS = [
         larger=["LEAVES=1 FINALIZES=1 RECLAIMS=1"],
         variants=["WITHOUT_SCAN FINALIZES=1 CRASHES=0",
                   "WITHOUT_APPLY ELDER=0 RECLAIMS_0=1 RECLAIMS=0",
-                  "WITHOUT_WALK",
+                  "WITHOUT_WALK", "TAIL_LAST CRASHES=0 ELDER=0",
+                  "INDEX_FIRST LEAVES=1 JOINS=0",
                   "JOINER_AT_RECLAIMED SLOTS=2 LEAVES=1",
                   "REAP_WITHOUT_DOWN", "FINALIZE_WITHOUT_DOWN FINALIZES=1"],
     ),
@@ -138,6 +152,7 @@ MODELS = [
         holds="EVICTIONS=1",
         bounds=["LEAVES=0 FINALIZES=0 STOPS=0",
                 "LEAVES=0 FINALIZES=0 CRASHES=0 SENDS=1",
+                "LEAVES=0 FINALIZES=0 CRASHES=0 STOPS=0 JOINS=2",
                 "LEAVES=1 FINALIZES=1 CRASHES=0 STOPS=0 RECLAIMS=0"],
         quick=["LEAVES=0 FINALIZES=0 CRASHES=0 STOPS=0"],
         larger=["LEAVES=1 FINALIZES=1 RECLAIMS=1"],
@@ -176,8 +191,10 @@ def number(pattern, text, kind=int):
     return kind(found.group(1)) if found else kind(0)
 
 
-def search(model, texts, optimize, seconds=CPU_SECONDS):
-    """One search of the model with these definitions."""
+def search(model, texts, optimize, seconds=CPU_SECONDS, cycles=False):
+    """One search of the model with these definitions.
+
+    With `cycles` it looks for executions that never end, as well."""
     begun = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as directory:
         # pan looks for its never claims, and leaves trails, where it runs.
@@ -191,14 +208,16 @@ def search(model, texts, optimize, seconds=CPU_SECONDS):
         # What follows from a crash or a stop must not be reduced away, hence
         # NOREDUCE: partial orders know nothing of "provided".
         if made.returncode == 0:
-            made = run("gcc", optimize, "-w", "-DNOREDUCE", "-DSAFETY",
+            kind = ("-DNP", "-DNOSTUTTER") if cycles else ("-DSAFETY",)
+            made = run("gcc", optimize, "-w", "-DNOREDUCE", *kind,
                        "-DCOLLAPSE", "-DVECTORSZ=2048",
                        f"-DMEMLIM={MEMORY_MIB}", "-o", "pan", "pan.c")
         if made.returncode != 0:
             sys.exit(f"{model.name}: no verifier:\n{made.stdout}")
         # -E: a process that was struck is nowhere near a valid end; the model
         # looks for the others itself.
-        ran = run("./pan", "-E", f"-m{DEPTH}", "-w22", "-n",
+        ran = run("./pan", *(("-l",) if cycles else ()), "-E", f"-m{DEPTH}",
+                  "-w22", "-n",
                   preexec_fn=limit_cpu(int(seconds)))
         text = ran.stdout
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -208,7 +227,8 @@ def search(model, texts, optimize, seconds=CPU_SECONDS):
         depth=number(r"depth reached (\d+)", text),
         mib=number(r"([\d.]+)\s+total actual memory usage", text, float),
         cpu=ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime)
-    if "assertion violated" in text and outcome.errors:
+    wanted = "non-progress cycle (" if cycles else "assertion violated"
+    if wanted in text and outcome.errors:
         return outcome
     for words, reason in (("max search depth too small", "depth"),
                           ("memory limit", "memory"),
@@ -245,11 +265,21 @@ def check(model, bounds, optimize, may_be_cut=False, seconds=CPU_SECONDS):
     return good
 
 
+def check_ends(model, bounds, optimize):
+    """True if whatever is begun ends: the graph of states has no cycle."""
+    outcome = search(model, (bounds,), optimize, cycles=True)
+    good = outcome.complete and outcome.errors == 0
+    show(model, bounds, "(ends)", outcome,
+         "no cycle, complete" if good else "CYCLE, or incomplete")
+    return good
+
+
 def check_variants(model, bounds, optimize):
     """True if the model notices that a rule is missing, each of them."""
     good = True
-    for variant in model.variants:
-        outcome = search(model, (bounds, variant), optimize)
+    for variant in model.variants + model.loops:
+        outcome = search(model, (bounds, variant), optimize,
+                         cycles=variant in model.loops)
         noticed = outcome.errors != 0 and not outcome.reason
         rule, *more = variant.split()
         show(model, " ".join(more), rule, outcome,
@@ -281,6 +311,8 @@ def main():
     for model in chosen:
         for bounds in model.quick if options.quick else model.bounds:
             good &= check(model, bounds, optimize)
+        if not options.quick:
+            good &= check_ends(model, model.quick[0], optimize)
         good &= check_variants(model, model.quick[0], "-O0")
     for step in range(max(len(model.larger) for model in chosen)):
         for model in chosen:

@@ -159,7 +159,11 @@ send_place:
   atomic {
     lap = AT(t).lap; ref = AT(t).ref;
     if
+#ifdef WITHOUT_HELP
+    :: lap == LAP(t) -> goto send_look
+#else
     :: lap == LAP(t) -> goto send_help
+#endif
     :: lap == LAP_BEFORE(t) -> header[b] = t
     :: else -> assert(tail != t); goto send_look
     fi

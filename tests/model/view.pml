@@ -116,6 +116,12 @@ byte ended;
 #define FIRST_CURSOR tail
 #endif
 
+#ifdef INDEX_FIRST
+#define MOVED_ALREADY 1
+#else
+#define MOVED_ALREADY 0
+#endif
+
 #ifdef EVICT_ANY_JOINING
 #define IS_EVICTABLE(e) \
   (entry[e].phase == Member || entry[e].phase == Joining)
@@ -269,7 +275,11 @@ inline GiveAway(e_) {
 }
 
 inline Reclaim() {
+#ifdef TAIL_LAST
+  atomic { limit = 255; e = 0; moved = 0 }
+#else
   atomic { limit = tail; e = 0; moved = 0 }
+#endif
   do
   :: atomic {
        e < ENTRIES ->
@@ -301,6 +311,9 @@ inline Reclaim() {
      atomic { e++; phase = 0; gen = 0; who = 0 }
   :: atomic { e >= ENTRIES -> e = 0; break }
   od;
+#ifdef TAIL_LAST
+  atomic { limit = (tail < limit -> tail : limit) }
+#endif
   atomic { base = reclaimed }
   do
   :: atomic {
@@ -309,6 +322,9 @@ inline Reclaim() {
      }
 #ifndef WITHOUT_APPLY
      ApplyRecord(kind, re, rg, base);
+#endif
+#ifdef INDEX_FIRST
+     atomic { reclaimed = (reclaimed == base -> base + 1 : reclaimed) }
 #endif
      if
      :: ENDS(kind) ->
@@ -323,7 +339,7 @@ inline Reclaim() {
            }
            atomic {
              if
-             :: reclaimed != base -> break
+             :: reclaimed != base + MOVED_ALREADY -> break
              :: else
              fi
            }
@@ -340,7 +356,8 @@ inline Reclaim() {
      atomic {
        phase = 0; kind = 0; re = 0; rg = 0;
        if
-       :: reclaimed == base -> base++; reclaimed = base; moved = 1
+       :: reclaimed == base + MOVED_ALREADY ->
+          base++; reclaimed = base; moved = 1
        :: else -> break
        fi
      }
@@ -507,6 +524,7 @@ inline Read() {
        if
        :: !IS_MEMBER -> in = 0; ending = 0
        :: else ->
+          assert(reclaimed <= position);
           assert(view == truth[position]);
           assert(!(ok && kind == JoinRecord && re != my) ||
                  who == publisher[position])
@@ -706,7 +724,7 @@ inline AuditEntry(n) {
   assert(entry[n].phase == Free || entry[n].lease == NOBODY ||
          !IS_GONE(entry[n].lease) || IS_DUE(entry[n].lease));
   assert(uses[n] != NOBODY || !GATES(n) ||
-         (left[n].at != 0 && left[n].at <= cursor[n]) ||
+         (left[n].at > reclaimed && left[n].at <= cursor[n]) ||
          lease[entry[n].lease] != Alive || IS_DUE(entry[n].lease))
 }
 
