@@ -30,27 +30,24 @@ void SayThatItHangs(int) {
   _exit(3);
 }
 
-// Driver and child take turns: on one processor that is twice as fast.
+// Driver and child take turns: on one processor that is twice as fast. Another
+// one each time, of those that the program was given.
 void StayOnOneProcessor() {
-  cpu_set_t all;
-  static const bool is_known = [] {
-    static cpu_set_t first;
-    return sched_getaffinity(0, sizeof(first), &first) == 0;
-  }();
-  static cpu_set_t allowed = [] {
+  static const std::vector<std::size_t> allowed = [] {
+    std::vector<std::size_t> numbers;
     cpu_set_t set;
-    sched_getaffinity(0, sizeof(set), &set);
-    return set;
+    if (sched_getaffinity(0, sizeof(set), &set) != 0) return numbers;
+    for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &set)) numbers.push_back(i);
+    }
+    return numbers;
   }();
-  if (!is_known) return;
-  std::vector<std::size_t> numbers;
-  for (std::size_t i = 0; i < CPU_SETSIZE; ++i) {
-    if (CPU_ISSET(i, &allowed)) numbers.push_back(i);
-  }
   static std::minstd_rand random(std::random_device{}());
-  CPU_ZERO(&all);
-  CPU_SET(numbers[random() % numbers.size()], &all);
-  sched_setaffinity(0, sizeof(all), &all);
+  if (allowed.empty()) return;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(allowed[random() % allowed.size()], &one);
+  sched_setaffinity(0, sizeof(one), &one);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/process/progress.h"
@@ -117,10 +118,11 @@ class Steps {
       std::puts("all done before: from the start again");
       progress_.Forget();
     }
-    std::stable_sort(wanted.begin(), wanted.end(),
-                     [this](const Operation* a, const Operation* b) {
-                       return Left(*a) < Left(*b);
-                     });
+    // Those of the list lie side by side: a tie goes by their order in it.
+    std::sort(wanted.begin(), wanted.end(),
+              [this](const Operation* a, const Operation* b) {
+                return std::pair(Left(*a), a) < std::pair(Left(*b), b);
+              });
     std::printf("%-17s %9s %9s %9s %7s %6s %8s  (%s)\n", "operation",
                 "positions", "done", "this run", "per s", "missed", "findings",
                 mode_.c_str());
