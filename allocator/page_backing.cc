@@ -123,8 +123,9 @@ Outcome PageBacking::FallocateOnce(std::uint64_t offset_bytes,
 
 Outcome PageBacking::Commit(std::uint64_t offset_bytes,
                             std::uint64_t length_bytes) const {
+  // A size that is not to be had says nothing.
   struct stat facts = {};
-  if (::fstat(fd_, &facts) != 0 ||
+  if (::fstat(fd_, &facts) == 0 &&
       static_cast<std::uint64_t>(facts.st_size) < length_bytes_) {
     return {Status::kLibrary, "a region file was truncated"};
   }

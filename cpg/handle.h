@@ -239,9 +239,9 @@ class Handle {
   std::uint32_t waiters_ = 0;
   ipc::Member::Bell waiters_hear_ = ipc::Member::Bell::kDoorbell;
   ipc::Member::Bell asleep_on_ = ipc::Member::Bell::kDoorbell;
-  bool asleep_ = false;     // announced
-  bool rung_ = false;       // there may be a byte in the bell
-  bool rang_self_ = false;  // there is: we wrote it, and drained none since
+  bool asleep_ = false;        // announced
+  bool rung_ = false;          // there may be a byte in the bell
+  bool rang_self_ = false;     // there is: we wrote it, and drained none since
   bool said_nothing_ = false;  // to the program, by the last look for an event
 
   std::optional<ipc::Event> stalled_;  // begun, but no memory to deliver it

@@ -57,7 +57,9 @@ void Step(Fixture& fixture, FuzzInput& input) {
       break;
     }
     case 2:
-      ZCB_FUZZ_CHECK(groups.Names().size() <= count);
+      if (const auto names = groups.Names()) {
+        ZCB_FUZZ_CHECK(names->size() <= count);
+      }
       break;
     case 3:
       groups.ReapClaims({static_cast<std::uint16_t>(input.Below(4)),

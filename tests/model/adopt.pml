@@ -26,7 +26,7 @@
 #define MAY_WAIT(p) WAS_STRUCK
 #define WAS_STRUCK \
   (status[0] >= KILLED || status[1] >= KILLED || status[2] >= KILLED)
-#include "process.h"
+#include "process.inc"
 
 #ifndef SENDS
 #define SENDS 1

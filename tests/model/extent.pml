@@ -25,7 +25,7 @@
 // Held to be true: no unit is taken from who uses it; each unit is free, or in
 // an extent that is whole, or a reaper comes for it; an orphan whose buffer is
 // free is freed.
-#include "process.h"
+#include "process.inc"
 
 #ifndef READER_REAPS
 #define READER_REAPS 0

@@ -22,7 +22,7 @@
 //
 // Held to be true: the buffer has one user at a time; a ticket is good once;
 // at the end it is free, or somebody answers for it.
-#include "process.h"
+#include "process.inc"
 
 #ifndef GIVES
 #define GIVES 2

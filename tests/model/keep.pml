@@ -23,7 +23,7 @@
 // Held to be true: while a process that lives keeps the message, the buffer is
 // not freed; a buffer that is Retained, and behind the reclaimed index, has a
 // record of somebody who will let go of it, or whom a reaper will come for.
-#include "process.h"
+#include "process.inc"
 
 #ifndef EVICTIONS
 #define EVICTIONS 1

@@ -25,7 +25,7 @@
 // Held to be true: nobody is declared dead who lives; what is taken from
 // somebody was the dead one's; the ring keeps what it got; a lease that is free
 // again has left nothing behind.
-#include "process.h"
+#include "process.inc"
 
 #ifndef REAPS
 #define REAPS 2 /* by the first Reaper; the other one does it once */

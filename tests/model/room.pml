@@ -30,7 +30,7 @@
     (status[1] == STOPPED || status[2] == STOPPED ||                      \
      (IS_GONE(1) && IS_GONE(2)))) ||                                      \
    (p != 0 && cursor[p] == tail))
-#include "process.h"
+#include "process.inc"
 
 #ifndef MESSAGES
 #define MESSAGES 2 /* to be sent into a ring that is full */

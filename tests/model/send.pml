@@ -24,7 +24,7 @@
 // Held to be true: what a reader finds at a place is what was published there,
 // until it has moved on; a buffer comes to nobody while another one has it, or
 // while a ring holds it; when all is over, a survivor can find every buffer.
-#include "process.h"
+#include "process.inc"
 
 #ifndef SENDS
 #define SENDS 2 /* by Sender */

@@ -30,7 +30,7 @@
 // but for a LEAVE behind it; a death gets into the order, or is there for
 // everybody to see; an entry is given away only when it is nobody's; a joiner
 // does not lock a ring by itself.
-#include "process.h"
+#include "process.inc"
 
 #ifndef EVICTIONS
 #define EVICTIONS 0

@@ -22,7 +22,7 @@
 // not yet sent), the Sleeper has not been left asleep over something to read.
 #define MAY_WAIT(p) \
   (p == 0 && waits && (!SOMETHING || STRANDED))
-#include "process.h"
+#include "process.inc"
 
 #ifndef MESSAGES
 #define MESSAGES 2
