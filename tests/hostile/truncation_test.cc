@@ -4,6 +4,7 @@
 #include <corosync/cpg_zcb.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <string>
 
+#include "allocator/damage_mark.h"
 #include "allocator/zcb_allocator.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_directory.h"
@@ -300,34 +302,71 @@ TEST_P(TruncationTest, ReceiversGetAnErrorAndNoZeros) {
   }
 }
 
-TEST_P(TruncationTest, InsideACallbackItIsAnErrorOfTheDispatch) {
-  EXPECT_EQ(
-      InChild([&] {
-        UseRegion(directory_.path());
-        Delivered delivered;
-        const cpg_handle_t handle = Enter(&delivered);
-        CHECK_THAT(handle != 0);
-        CHECK_THAT(Send(handle, 50'000) == CS_OK);
-        bool cut = false;
-        cs_error_t inside = CS_OK;
-        delivered.then = [&](const void* bytes, std::size_t length_bytes) {
-          cut = CutNow();
-          const auto* const at = static_cast<const volatile char*>(bytes);
-          (void)at[length_bytes - 1];
-          inside = cpg_zcb_collect(handle);
-          for (int i = 0; i < 3'000 && inside != CS_ERR_LIBRARY; ++i) {
-            inside = Send(handle, 10'000);
+// The header is there, and half of the bytes.
+TEST(CutMessageTest, ACopyThatIsNotWholeIsNeverDelivered) {
+  for (const double share : {0.31, 0.37, 0.43, 0.47, 0.53}) {
+    const TempDirectory directory;
+    EXPECT_EQ(
+        InChild([&] {
+          UseRegion(directory.path());
+          Delivered delivered;
+          const cpg_handle_t handle = Enter(&delivered, CPG_MODEL_V1);
+          CHECK_THAT(handle != 0);
+          constexpr std::size_t kBytes = 150'000;  // the lowest unit first
+          static std::array<char, kBytes> text;
+          text.fill(0x5a);
+          const iovec piece{text.data(), text.size()};
+          while (cpg_mcast_joined(handle, CPG_TYPE_AGREED, &piece, 1) ==
+                 CS_OK) {
           }
-        };
-        CHECK_THAT(cpg_dispatch(handle, CS_DISPATCH_ALL) == CS_ERR_LIBRARY);
-        CHECK_THAT(cut && delivered.messages == 1);
-        CHECK_THAT(inside == CS_ERR_LIBRARY);
-        CHECK_THAT(AllAreErrors(handle) == kFine);
-        CHECK_THAT(cpg_finalize(handle) == CS_OK);
-        CHECK_THAT(AnotherWorks() == kFine);
-        return kFine;
-      }),
-      kFine);
+          int zeros = 0;
+          delivered.then = [&](const void* bytes, std::size_t length_bytes) {
+            zeros += length_bytes != kBytes ||
+                     std::memcmp(bytes, text.data(), kBytes) != 0;
+          };
+          CHECK_THAT(Cut(FileOf(directory.path(), "default.data"), share));
+          cs_error_t error = CS_OK;
+          while (error == CS_OK) {
+            error = cpg_dispatch(handle, CS_DISPATCH_ONE_NONBLOCKING);
+          }
+          CHECK_THAT(error == CS_ERR_LIBRARY);
+          CHECK_THAT(delivered.messages > 0 && zeros == 0);
+          return kFine;
+        }),
+        kFine)
+        << share;
+  }
+}
+
+TEST_P(TruncationTest, InsideACallbackItIsAnErrorOfTheDispatch) {
+  EXPECT_EQ(InChild([&] {
+              UseRegion(directory_.path());
+              Delivered delivered;
+              const cpg_handle_t handle = Enter(&delivered);
+              CHECK_THAT(handle != 0);
+              CHECK_THAT(Send(handle, 50'000) == CS_OK);
+              bool cut = false;
+              cs_error_t inside = CS_OK;
+              delivered.then = [&](const void* bytes,
+                                   std::size_t length_bytes) {
+                cut = CutNow();
+                const auto* const at = static_cast<const volatile char*>(bytes);
+                (void)at[length_bytes - 1];
+                inside = cpg_zcb_collect(handle);
+                for (int i = 0; i < 3'000 && inside != CS_ERR_LIBRARY; ++i) {
+                  inside = Send(handle, 10'000);
+                }
+              };
+              CHECK_THAT(cpg_dispatch(handle, CS_DISPATCH_ONE_NONBLOCKING) ==
+                         CS_ERR_LIBRARY);
+              CHECK_THAT(cut && delivered.messages == 1);
+              CHECK_THAT(inside == CS_ERR_LIBRARY);
+              CHECK_THAT(AllAreErrors(handle) == kFine);
+              CHECK_THAT(cpg_finalize(handle) == CS_OK);
+              CHECK_THAT(AnotherWorks() == kFine);
+              return kFine;
+            }),
+            kFine);
 }
 
 TEST_P(TruncationTest, TheThreadThatWatchesSurvives) {
@@ -358,6 +397,35 @@ TEST_P(TruncationTest, TheThreadThatWatchesSurvives) {
               CHECK_THAT(AllAreErrors(handle) == kFine);
               CHECK_THAT(cpg_finalize(handle) == CS_OK);
               CHECK_THAT(AnotherWorks() == kFine);
+              return kFine;
+            }),
+            kFine);
+}
+
+// That thread meets the damage itself: nobody else looks.
+TEST(WatcherTest, MeetsTheDamageAndMarksIt) {
+  const TempDirectory directory;
+  testing::Gate is_in;
+  ChildProcess other([&] {
+    UseRegion(directory.path());
+    Delivered delivered;
+    if (Enter(&delivered) == 0) return kWrong;
+    is_in.Signal();
+    pause();
+    return kWrong;
+  });
+  is_in.Wait();
+  EXPECT_EQ(InChild([&] {
+              signal(SIGBUS, SIG_DFL);  // not a sanitizer's
+              UseRegion(directory.path());
+              Delivered delivered;
+              const cpg_handle_t handle = Enter(&delivered);
+              CHECK_THAT(handle != 0);
+              CHECK_THAT(Cut(FileOf(directory.path(), "default.meta"), 0));
+              other.Kill();
+              while (alloc::damaged_regions.load() == 0) sched_yield();
+              CHECK_THAT(AllAreErrors(handle) == kFine);
+              CHECK_THAT(cpg_finalize(handle) == CS_OK);
               return kFine;
             }),
             kFine);
