@@ -24,7 +24,7 @@ TEST(CpgFaultsTest, CallsThatMakeTheRegionFailClearlyAndLeaveNothing) {
   for (const Scenario& scenario : LonelyScenarios()) {
     const Tally tally = Sweep(scenario, &world);
     Expect(scenario.name, tally);
-    EXPECT_GE(tally.points, 20U);
+    EXPECT_GE(tally.points, 5U);
   }
 }
 
