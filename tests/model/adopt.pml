@@ -6,8 +6,8 @@
 //
 // proctype   stands for
 // Reader     a process that ends the buffer's time outside: word, then hint
-// Adopter    who claims the unit, adopts its slab, and looks for hints; it sends
-//            the buffer when it has it
+// Adopter    who claims the unit, adopts its slab, and looks for hints; it
+//            sends the buffer when it has it
 // Rival      another one who claims the unit if it can, and gives it up again
 //
 // inline     models

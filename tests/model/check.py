@@ -26,7 +26,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).absolute().parent
-CPU_SECONDS = 300  # of one search; processor time, so a busy machine is no fault
+CPU_SECONDS = 300  # of one search: a busy machine is no fault of ours
 MEMORY_MIB = 4096
 DEPTH = 200_000
 
@@ -297,7 +297,7 @@ def main():
     known = {model.name: model for model in MODELS}
     for name in options.model:
         if name not in known:
-            parser.error(f"no such model: {name} (there are: {' '.join(known)})")
+            parser.error(f"no such model: {name} (of: {' '.join(known)})")
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
             sys.exit(f"{tool} is missing: tools/dev packages test")

@@ -2,7 +2,7 @@
 // what a reaper does with it (8).
 //
 // One buffer, in the unit of process 0. Tickets lie where anybody can read
-// them, the way a program would pass them on: an old one can be presented again.
+// them, as a program would pass them on: an old one can be presented again.
 //
 // proctype   stands for
 // Giver      the unit's owner: gives the buffer, takes it back or waits until
@@ -139,7 +139,8 @@ PROCESS Giver() UNLESS_STRUCK {
   :: atomic { !has && word.state == Held && word.holder == ME } /* takes back */
      Take(taken);
      if
-     :: taken -> atomic { word.state = Free; word.holder = 0; has = 1; taken = 0 }
+     :: taken ->
+        atomic { word.state = Free; word.holder = 0; has = 1; taken = 0 }
      :: else
      fi
   :: FINISH() -> break

@@ -148,13 +148,17 @@ inline Keep(n, p, generation) {
   atomic { FORGET() }
 }
 
+/* Everybody who gates has read it. */
+#define CAN_RECLAIM(p) \
+  (p < POSITIONS && published[p] && \
+   !(gates[0] && lease[0].phase == Alive && cursor[0] <= p) && \
+   !(gates[1] && lease[1].phase == Alive && cursor[1] <= p))
+
 inline Reclaim() {
   atomic {
     i = reclaimed;
     if
-    :: i < POSITIONS && published[i] &&
-       !(gates[0] && lease[0].phase == Alive && cursor[0] <= i) &&
-       !(gates[1] && lease[1].phase == Alive && cursor[1] <= i)
+    :: CAN_RECLAIM(i)
     :: else -> goto reclaim_end
     fi
   }
@@ -334,7 +338,7 @@ PROCESS Other() UNLESS_STRUCK {
      ReapKeeps(s)
   :: atomic { IS_DUE(0) -> s = 0 }
      ReapKeeps(s)
-  :: atomic { reclaimed < POSITIONS && published[reclaimed] }
+  :: atomic { CAN_RECLAIM(reclaimed) }
      Reclaim()
   :: atomic { evictions > 0 && gates[0] -> evictions--; gates[0] = 0 }
   :: atomic { evictions > 0 && gates[1] -> evictions--; gates[1] = 0 }

@@ -45,7 +45,7 @@ BufferWord word;
 UnitWord unit;
 bit slot[POSITIONS]; /* the ring has the buffer there */
 
-/* What is so: who is behind the words. The first one is NOBODY any more. */
+/* What is so: who is behind the words. Who died at first is NOBODY. */
 byte lease_of = NOBODY;
 byte unit_of = NOBODY;
 byte word_of = NOBODY;

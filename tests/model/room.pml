@@ -65,10 +65,12 @@ inline Drain(p) {
   buffered[p] = 0
 }
 
+#define HOLDS_BACK(p) (lease[p] == Alive && cursor[p] < limit)
+
 inline Reclaim() {
   atomic { limit = tail }
-  atomic { limit = (lease[1] == Alive && cursor[1] < limit -> cursor[1] : limit) }
-  atomic { limit = (lease[2] == Alive && cursor[2] < limit -> cursor[2] : limit) }
+  atomic { limit = (HOLDS_BACK(1) -> cursor[1] : limit) }
+  atomic { limit = (HOLDS_BACK(2) -> cursor[2] : limit) }
   atomic { base = reclaimed }
   atomic {
     if

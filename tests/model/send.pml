@@ -78,8 +78,8 @@ byte messages;
 #endif
 
 #define LOCALS \
-  byte b; byte filled; byte known; byte t; byte r; byte at; byte ref; byte gen; byte seq; byte lap; \
-  byte epoch; byte moved; mtype state
+  byte b; byte filled; byte known; byte t; byte r; byte at; byte ref; \
+  byte gen; byte seq; byte lap; byte epoch; byte moved; mtype state
 
 #define FORGET() \
   t = 0; r = 0; at = 0; ref = 0; gen = 0; seq = 0; lap = 0; epoch = 0; \
@@ -203,7 +203,7 @@ send_help:
   atomic {
     tail = (tail <= t -> t + 1 : tail);
     if
-    :: lap == 0 && ref == b -> goto send_end
+    :: lap == 0 && ref == b -> goto send_end /* the place was ours */
     :: else -> goto send_look
     fi
   }
