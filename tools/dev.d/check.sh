@@ -28,7 +28,7 @@ describe() {
       "(--minutes N, --all, --operation OP, --mode M)" ;;
     storm) echo "$((kStormMinutes + 1)) processes killed by the thousand, other" \
       "seeds each time (--minutes N, --kills N, --seed S)" ;;
-    fuzz) echo "$((kFuzzMinutes + 8)) sanitized processes while another changes" \
+    fuzz) echo "$((2 * kFuzzMinutes + 4)) sanitized processes while another changes" \
       "their region (--minutes N, --seed S)" ;;
     clang) echo "7 clang, hardened flags, strict header dependencies," \
       "benchmark smoke tests" ;;
@@ -141,7 +141,7 @@ check_tsan() { run_tests --config=tsan; }
 check_tsan-clang() { run_tests --config=tsan-clang; }
 
 check_hardened() {
-  run_tests --config=hardened --test_tag_filters=-bench,-stress-long,-optonly
+  run_tests --config=hardened --test_tag_filters=-bench,-stress-long,-optonly,-model
 }
 
 check_paranoid() {
@@ -155,7 +155,7 @@ check_clang() {
   run_bazel build --keep_going "--config=$config" --config=hardened //... ||
     return 1
   run_tests "--config=$config" --config=hardened \
-    --test_tag_filters=-stress-long,-optonly
+    --test_tag_filters=-stress-long,-optonly,-model
 }
 
 check_aarch64() {

@@ -5,10 +5,10 @@
 readonly kSoaks=(order models steps storm fuzz)
 
 # Minutes of each in a plain "check".
-readonly kOrderMinutes=2
-readonly kStepsMinutes=3
-readonly kStormMinutes=2
-readonly kFuzzMinutes=2  # of each of its programs
+readonly kOrderMinutes=1
+readonly kStepsMinutes=2
+readonly kStormMinutes=1
+readonly kFuzzMinutes=1  # of each of its programs
 readonly kModelsMinutes=0  # beyond the plain bounds
 # One run of a soak takes seconds; when this is over, it hangs.
 readonly kHangMinutes=10
