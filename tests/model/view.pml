@@ -132,6 +132,10 @@ byte ended;
    (entry[e].phase == Joining && left[e].gen == entry[e].gen))
 #endif
 
+#define IS_LAGGARD(e) \
+  (tail > reclaimed && cursor[e] <= reclaimed && IS_EVICTABLE(e) && \
+   lease[entry[e].lease] == Alive)
+
 #define IS_MEMBER \
   (entry[my].phase == Member && entry[my].gen == life && \
    entry[my].lease == ME)
@@ -248,11 +252,10 @@ active [3] proctype Process() UNLESS_STRUCK {
   :: atomic { ME == 2 && (IS_DUE(0) || IS_DUE(1)) ->
        dead = (IS_DUE(0) -> 0 : 1) }
      Reap()
-  :: atomic { ME == 2 && evictions > 0 && tail > reclaimed ->
+  :: atomic { ME == 2 && evictions > 0 && (IS_LAGGARD(0) || IS_LAGGARD(1)) ->
        if
-       :: IS_EVICTABLE(0) && cursor[0] <= reclaimed -> e = 0
-       :: IS_EVICTABLE(1) && cursor[1] <= reclaimed -> e = 1
-       :: else -> goto not_evicted
+       :: IS_LAGGARD(0) -> e = 0
+       :: IS_LAGGARD(1) -> e = 1
        fi;
        gen = entry[e].gen; phase = entry[e].phase; who = entry[e].lease }
      atomic { evictions > 0 -> evictions--;
