@@ -18,8 +18,10 @@
 namespace zcb::steps {
 namespace {
 
-// Each time the region is in a somewhat other state.
+// Each time the region is in a somewhat other state; every so often in a fresh
+// one, as it was when the trace was recorded.
 constexpr int kMostTries = 12;
+constexpr int kTriesInAScene = 4;
 // Nothing here waits for a dead or stopped process; if it does, say where.
 constexpr unsigned kHangSeconds = 300;
 
@@ -190,6 +192,7 @@ bool OperationRun::Record() {
 
 void OperationRun::At(std::size_t position) {
   for (int tries = 0; tries < kMostTries; ++tries) {
+    if (tries != 0 && tries % kTriesInAScene == 0) scene_.reset();
     if (TryAt(position)) {
       ++reached_;
       return;

@@ -173,6 +173,7 @@ void Tracee::Kill() {
 }
 
 void Tracee::Stop() {
+  if (pid_ <= 0) return;  // gone; and -1 would be everybody
   if (pc_set_ != 0 && !thread_is_gone_) Poke(thread_, 7, 0);
   kill(pid_, SIGSTOP);
   if (is_traced_) ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);
