@@ -60,7 +60,7 @@ Answer Allocator::Checked(Answer answer) const {
   if (!region_->IsDamaged()) [[likely]] {
     return answer;
   }
-  return Failure{Status::kLibrary, "a file of the region was truncated"};
+  return Region::kTruncated;
 }
 
 Allocator::~Allocator() {

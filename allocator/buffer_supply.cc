@@ -96,9 +96,7 @@ Outcome BufferSupply::AddUnit(UnitTable::Want want) {
   if (!unit) return unit.failure();
   // Taken twice it would be in our lists twice. Its word names us now, so that
   // nobody takes it from us, and we go on with what we have.
-  if (units_.Owns(unit->index) ||
-      tables_.UsesAny(shared_.FirstGranuleOf(unit->index),
-                      shared_.granules_per_unit())) {
+  if (units_.IsInUse(unit->index, tables_)) {
     units_.ledger().Give(1);
     return Failure{Status::kLibrary, "a unit in use was offered: damaged"};
   }

@@ -75,8 +75,7 @@ void ExtentTable::Unreserve(const ExtentSite& site, ExtentSize size) {
 bool ExtentTable::UnreserveIfOurs(const ExtentSite& site, ExtentSize size) {
   const std::uint32_t end = site.first + site.UnitsToReserve(size);
   const auto is_ours = [&](std::uint32_t unit) {
-    return units_.Owns(unit) || tables_.UsesAny(shared_.FirstGranuleOf(unit),
-                                                shared_.granules_per_unit());
+    return units_.IsInUse(unit, tables_);
   };
   bool any = false;
   for (std::uint32_t unit = site.first; unit < end; ++unit) {

@@ -22,7 +22,7 @@ Result<std::shared_ptr<Region>> Region::Open(const RegionOptions& options) {
     Result<std::shared_ptr<Region>> region =
         RegionOpener(options, registry).Open();
     if (region && (*region)->IsDamaged()) {
-      return {Status::kLibrary, "a file of the region was truncated"};
+      return kTruncated;
     }
     return region;
   } catch (const std::bad_alloc&) {

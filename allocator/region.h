@@ -81,6 +81,15 @@ class Region {
   // this process's part in the region ends as by its death. For good. One load
   // while no region of the process is damaged.
   bool IsDamaged() const { return damage_->IsSet(); }
+  // What a call answers then.
+  static constexpr Failure kTruncated{Status::kLibrary,
+                                      "a file of the region was truncated"};
+  Outcome CheckDamage() const {
+    if (!IsDamaged()) [[likely]] {
+      return {};
+    }
+    return kTruncated;
+  }
   DamageMark& damage() const { return *damage_; }
   // Verified now, by the kernel's books; slow, off the fast path.
   PageReport ReportPages() const;

@@ -4,9 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstdio>
 
 namespace zcb::alloc {
 namespace {
@@ -17,14 +15,6 @@ UniqueFd Fail(int error) {
   errno = error;
   return UniqueFd();
 }
-
-// No allocation: also where destructors ring.
-struct DescriptorPath {
-  explicit DescriptorPath(const UniqueFd& fd) {
-    std::snprintf(text.data(), text.size(), "/proc/self/fd/%d", fd.get());
-  }
-  std::array<char, 32> text;
-};
 
 // What the name leads to, not opened.
 UniqueFd LookAtName(int directory_fd, const char* name, struct stat* facts) {
@@ -42,7 +32,7 @@ UniqueFd LookAtName(int directory_fd, const char* name, struct stat* facts) {
 // its own) by name, which is the next best: looked at again afterwards.
 UniqueFd OpenLookedAt(const UniqueFd& path_fd, const struct stat& facts,
                       int directory_fd, const char* name, int flags) {
-  UniqueFd fd(::open(DescriptorPath(path_fd).text.data(),
+  UniqueFd fd(::open(DescriptorPath(path_fd.get()).c_str(),
                      flags | O_NONBLOCK | O_CLOEXEC));
   if (fd.is_open() || errno != ENOENT) return fd;
   fd = UniqueFd(::openat(directory_fd, name, flags | kImplied));
@@ -75,7 +65,7 @@ UniqueFd MakeFifo(int directory_fd, const char* name, const FileRules& rules) {
   // The umask may have taken our own permission to open it.
   constexpr mode_t kOwn = S_IRUSR | S_IWUSR;
   if ((facts.st_mode & kOwn) != kOwn &&
-      ::chmod(DescriptorPath(path_fd).text.data(), kOwn) != 0) {
+      ::chmod(DescriptorPath(path_fd.get()).c_str(), kOwn) != 0) {
     return Fail(errno == ENOENT ? EOPNOTSUPP : errno);  // no /proc
   }
   UniqueFd fd = OpenLookedAt(path_fd, facts, directory_fd, name, O_RDWR);

@@ -16,8 +16,8 @@ namespace zcb::alloc {
 
 // A FIFO that somebody made, with open(2)'s flags; O_NONBLOCK, O_NOFOLLOW and
 // O_CLOEXEC are implied. Not open: errno says why; EINVAL: no FIFO, or one with
-// a second name; EACCES:
-// none that the rules trust.
+// a second name;
+// EACCES: none that the rules trust.
 UniqueFd OpenFifo(int directory_fd, const char* name, const FileRules& rules,
                   int flags);
 

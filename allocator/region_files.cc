@@ -18,10 +18,6 @@
 namespace zcb::alloc {
 namespace {
 
-std::string DescriptorPath(int fd) {
-  return "/proc/self/fd/" + std::to_string(fd);
-}
-
 // The group's number, from its name or its digits.
 Result<gid_t> GroupNumber(const std::string& group) {
   std::vector<char> buffer(4096);

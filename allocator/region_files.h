@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <array>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,6 +28,19 @@ struct FileId {
             static_cast<std::uint64_t>(facts.st_ino)};
   }
   friend bool operator==(const FileId&, const FileId&) = default;
+};
+
+// A name under which exactly the file of a descriptor is found, also of one
+// opened with O_PATH. No allocation: also where destructors ring.
+class DescriptorPath {
+ public:
+  explicit DescriptorPath(int fd) {
+    std::snprintf(text_.data(), text_.size(), "/proc/self/fd/%d", fd);
+  }
+  const char* c_str() const { return text_.data(); }
+
+ private:
+  std::array<char, 32> text_;
 };
 
 // Whose files we trust, and what ours are made to look like.

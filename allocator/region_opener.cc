@@ -150,7 +150,7 @@ Result<RegionOpener::Attempt> RegionOpener::TakeLease(
   }
   // Cut since its length was looked at. Our lease goes with the lock.
   if (core->damage.IsSet()) {
-    return {Status::kLibrary, "a file of the region was truncated"};
+    return Region::kTruncated;
   }
   Attempt done;
   done.region = Finish(std::move(core));

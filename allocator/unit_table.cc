@@ -218,9 +218,13 @@ void UnitTable::LeaveAll() {
   }
 }
 
-bool UnitTable::Owns(std::uint32_t unit) {
-  const std::lock_guard lock(mutex_);
-  return states_[unit].word.kind() == UnitWord::Kind::kOwned;
+bool UnitTable::IsInUse(std::uint32_t unit, const PrivateTables& tables) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (states_[unit].word.kind() == UnitWord::Kind::kOwned) return true;
+  }
+  return tables.UsesAny(shared_.FirstGranuleOf(unit),
+                        shared_.granules_per_unit());
 }
 
 std::uint32_t UnitTable::owned_count() {

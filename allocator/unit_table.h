@@ -12,6 +12,7 @@
 #include "allocator/idle_memory.h"
 #include "allocator/lease_word.h"
 #include "allocator/private_mapping.h"
+#include "allocator/private_tables.h"
 #include "allocator/room_index.h"
 #include "allocator/shared_tables.h"
 #include "allocator/status.h"
@@ -78,9 +79,9 @@ class UnitTable {
   // The end: all-free units go back, the others become Abandoned.
   void LeaveAll();
   std::uint32_t owned_count();
-  // Whether the private books say that we own it. A shared word that offers
-  // such a unit was forged.
-  bool Owns(std::uint32_t unit);
+  // Whether the private books say that we own it, or use any of it. A shared
+  // word that offers such a unit was forged.
+  bool IsInUse(std::uint32_t unit, const PrivateTables& tables);
 
   // For extents, whose units are claimed elsewhere.
   UnitLedger& ledger() { return ledger_; }

@@ -50,7 +50,7 @@ zcb_status Call(zcb_allocator* allocator, Body&& body) {
     if (!Unwrap(allocator).region().IsDamaged()) [[likely]] {
       return status;
     }
-    return Fail({Status::kLibrary, "a file of the region was truncated"});
+    return Fail(Region::kTruncated);
   } catch (const std::bad_alloc&) {
     return Fail({Status::kNoMemory, "no private memory"});
   }

@@ -87,7 +87,7 @@ Result<ipc::Event> Handle::Begin() {
   }
   if (current_ == nullptr) {
     if (!attachment_->region().IsDamaged()) return ipc::Event{};
-    return {Status::kLibrary, "a file of the region was truncated"};
+    return alloc::Region::kTruncated;
   }
   auto event = current_->Next();
   said_nothing_ = event && event->kind == ipc::Event::Kind::kNothing;

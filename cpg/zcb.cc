@@ -23,7 +23,7 @@ Outcome InItsRegion(Ask&& ask) {
     if (attachment == nullptr) break;
     const Outcome answer = ask(*attachment);
     if (answer && attachment->region().IsDamaged()) {
-      return {Status::kLibrary, "a file of the region was truncated"};
+      return alloc::Region::kTruncated;
     }
     if (answer.status() != Status::kInvalidParam) return answer;
   }

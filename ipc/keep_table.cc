@@ -170,7 +170,7 @@ Outcome KeepTable::Keep(alloc::Allocator* allocator,
   }
   if (region_->IsDamaged()) {
     DropRecord(allocator, index);
-    return {Status::kLibrary, "a file of the region was truncated"};
+    return alloc::Region::kTruncated;
   }
   const std::lock_guard lock(mutex_);
   payloads_[index] = message.payload;

@@ -99,12 +99,7 @@ class Member {
   Result<Event> Next();
   // kLibrary: a file of the region was truncated. What was read in place before
   // the call may be zeros.
-  Outcome CheckDamage() const {
-    if (!attachment_->region().IsDamaged()) [[likely]] {
-      return {};
-    }
-    return {Status::kLibrary, "a file of the region was truncated"};
-  }
+  Outcome CheckDamage() const { return attachment_->region().CheckDamage(); }
   void Done();
 
   // Keeps a begun message beyond Done(). Attachment::Release() lets go.

@@ -16,13 +16,13 @@ class Attachment;
 // generation or an epoch, so a reaper that comes late or stalls does no harm,
 // and one that dies is followed by another, for which the lease is Dead still:
 //   1. its entries: Down (also those that were put out), and a process-down
-//      record in each group's order
+//      record in each group's order; whoever sleeps over something undelivered:
+//      rung, for a publisher may have died before its bell
 //   2. its keep records: let go
 //   3. its units and extents: adopted or rolled (alloc::Allocator::ReapUnits);
 //      a buffer that it had marked as sent stays only if its slot says so
 //   4. its bells and name claims
-//   5. whoever sleeps over something undelivered: rung, for a publisher may
-//      have died before its bell
+//   5. whoever waits for room or memory: rung, if there is some now
 //   6. Dead -> Free
 // False: for want of memory not all of that could be looked at, and the lease
 // stays Dead for the next reaper.

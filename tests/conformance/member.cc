@@ -187,8 +187,7 @@ std::string LabelOf(std::uint32_t pid) {
   return "?";
 }
 
-// --- group names, messages
-// -----------------------------------------------------
+// --- group names, messages ---------------------------------------------------
 
 void AwaitSleep(pid_t process, pid_t thread) {
   char path[64];
@@ -226,8 +225,7 @@ std::string Shown(const void* data, std::size_t length_bytes) {
   return shown + "(whole)";
 }
 
-// --- a handle
-// --------------------------------------------------------------------
+// --- a handle ----------------------------------------------------------------
 
 Member::Member(unsigned flags) {
   cpg_model_v1_data_t data{};

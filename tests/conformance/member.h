@@ -65,8 +65,7 @@ std::string LabelOf(std::uint32_t pid);
 // Waits until a thread sleeps, or has ended.
 void AwaitSleep(pid_t process, pid_t thread);
 
-// --- group names, messages
-// -----------------------------------------------------
+// --- group names, messages ---------------------------------------------------
 
 cpg_name Named(std::string_view text);
 
@@ -74,8 +73,7 @@ cpg_name Named(std::string_view text);
 std::string Pattern(std::size_t length_bytes);
 std::string Shown(const void* data, std::size_t length_bytes);
 
-// --- a handle
-// --------------------------------------------------------------------
+// --- a handle ----------------------------------------------------------------
 
 // Records its events as text:
 //   "A:hello"              a message from A

@@ -2,7 +2,6 @@
 // umasks; several users; a program with raised privileges. Users and groups are
 // taken on in forked children, which takes root.
 #include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/auxv.h>
@@ -17,45 +16,27 @@
 #include <vector>
 
 #include "tests/cpg/client.h"
+#include "tests/entry/users.h"
 #include "tests/support/child_process.h"
 
 namespace zcb::cpg::testing {
 namespace {
 
+using zcb::testing::AnswerTo;
+using zcb::testing::Become;
 using zcb::testing::ChildProcess;
 using zcb::testing::Gate;
+using zcb::testing::IsRoot;
 using zcb::testing::TempDirectory;
+using zcb::testing::User;
+using zcb::testing::Verdict;
 
 // Numbers that no user or group of the machine needs to have.
 constexpr gid_t kTeam = 64242;
 constexpr gid_t kOtherTeam = 64243;
-struct User {
-  uid_t uid;
-  gid_t gid;  // primary
-  std::vector<gid_t> groups;
-};
 const User kAnn{64001, 64101, {kTeam}};
 const User kBob{64002, 64102, {kTeam}};
 const User kEve{64003, 64103, {kOtherTeam}};
-
-bool IsRoot() { return geteuid() == 0; }
-int Verdict() { return ::testing::Test::HasFailure() ? 1 : 0; }
-
-void Become(const User& user) {
-  ASSERT_EQ(setgroups(user.groups.size(), user.groups.data()), 0);
-  ASSERT_EQ(setresgid(user.gid, user.gid, user.gid), 0);
-  ASSERT_EQ(setresuid(user.uid, user.uid, user.uid), 0);
-}
-
-// What cpg_initialize() says to that user.
-cs_error_t AnswerTo(const User& user) {
-  ChildProcess child([&] {
-    Become(user);
-    const Client client;
-    return static_cast<int>(client.status);
-  });
-  return static_cast<cs_error_t>(child.Join());
-}
 
 struct Facts {
   mode_t mode = 0;

@@ -83,8 +83,7 @@ TEST(SharedLibraryTest, ThreadLocalMemoryIsSmallAndStatic) {
   EXPECT_LE(tls_bytes, 64U);
 }
 
-// --- as a drop-in
-// ---------------------------------------------------------------
+// --- as a drop-in ------------------------------------------------------------
 
 int RunStockClient(const TempDirectory& directory) {
   ChildProcess child([&] {

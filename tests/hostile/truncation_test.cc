@@ -29,7 +29,7 @@ using testing::ChildProcess;
 using testing::TempDirectory;
 
 // What children answer.
-enum : int { kFine = 0, kWrong = 1 };
+enum Answer : int { kFine = 0, kWrong = 1 };
 #define CHECK_THAT(what)                                         \
   do {                                                           \
     if (!(what)) {                                               \
@@ -181,6 +181,15 @@ int AnotherWorks() {
   return kFine;
 }
 
+// A handle on a damaged region answers with errors and can be closed, and the
+// process goes on elsewhere.
+Answer EndsProperly(cpg_handle_t handle) {
+  CHECK_THAT(AllAreErrors(handle) == kFine);
+  CHECK_THAT(cpg_finalize(handle) == CS_OK);
+  CHECK_THAT(AnotherWorks() == kFine);
+  return kFine;
+}
+
 // Runs in a child, whose standard error shows what was not so.
 template <typename Body>
 int InChild(Body body) {
@@ -235,10 +244,7 @@ TEST_P(TruncationTest, SendersGetAnErrorAndEndInOrder) {
                 }
               }
               CHECK_THAT(error == CS_ERR_LIBRARY);
-              CHECK_THAT(AllAreErrors(handle) == kFine);
-              CHECK_THAT(cpg_finalize(handle) == CS_OK);
-              CHECK_THAT(AnotherWorks() == kFine);
-              return kFine;
+              return EndsProperly(handle);
             }),
             kFine);
 }
@@ -293,10 +299,7 @@ TEST_P(TruncationTest, ReceiversGetAnErrorAndNoZeros) {
           }
           CHECK_THAT(error == CS_ERR_LIBRARY);
           CHECK_THAT(model == CPG_MODEL_ZCB || zeros == 0);
-          CHECK_THAT(AllAreErrors(handle) == kFine);
-          CHECK_THAT(cpg_finalize(handle) == CS_OK);
-          CHECK_THAT(AnotherWorks() == kFine);
-          return kFine;
+          return EndsProperly(handle);
         }),
         kFine);
   }
@@ -361,10 +364,7 @@ TEST_P(TruncationTest, InsideACallbackItIsAnErrorOfTheDispatch) {
                          CS_ERR_LIBRARY);
               CHECK_THAT(cut && delivered.messages == 1);
               CHECK_THAT(inside == CS_ERR_LIBRARY);
-              CHECK_THAT(AllAreErrors(handle) == kFine);
-              CHECK_THAT(cpg_finalize(handle) == CS_OK);
-              CHECK_THAT(AnotherWorks() == kFine);
-              return kFine;
+              return EndsProperly(handle);
             }),
             kFine);
 }
@@ -394,10 +394,7 @@ TEST_P(TruncationTest, TheThreadThatWatchesSurvives) {
                 for (int i = 0; i < 8; ++i) (void)Send(handle, 10'000);
                 error = cpg_zcb_dispatch_timed(handle, CS_DISPATCH_ONE, 1);
               }
-              CHECK_THAT(AllAreErrors(handle) == kFine);
-              CHECK_THAT(cpg_finalize(handle) == CS_OK);
-              CHECK_THAT(AnotherWorks() == kFine);
-              return kFine;
+              return EndsProperly(handle);
             }),
             kFine);
 }

@@ -20,8 +20,7 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
-// --- a handle's life
-// -----------------------------------------------------------
+// --- a handle's life ---------------------------------------------------------
 
 // Opened, found by one, closed by another; the last one inside destroys the
 // object; then the slot is used again.
@@ -104,8 +103,7 @@ TEST(HandleModelTest, NothingIsInUseWhenTheTableIsEmpty) {
   ExpectEachIsNeeded<EmptyModel>(empty_parts);
 }
 
-// --- senders and the member
-// ----------------------------------------------------
+// --- senders and the member --------------------------------------------------
 
 // A sender counts itself, then reads the member. Who leaves the group takes the
 // member away, then counts the senders: none, and it is destroyed.
@@ -171,8 +169,7 @@ TEST(HandleModelTest, ASenderFindsAWholeMember) {
   ExpectEachIsNeeded<JoinModel>(join_parts);
 }
 
-// --- closing
-// -------------------------------------------------------------------
+// --- closing -----------------------------------------------------------------
 
 // A thread names the word it is about to wait on, then looks whether the handle
 // closes; who closes says so, then looks for a word to ring. It hears the ring,

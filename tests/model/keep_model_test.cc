@@ -23,8 +23,7 @@ constexpr auto kRelease = rl::mo_release;
 enum Record { kNone = 0, kHolding = 1, kLetting = 2 };
 enum Word { kSent = 0, kKept = 1, kRetained = 2, kFree = 3 };
 
-// --- keepers and a reclaimer
-// ---------------------------------------------------
+// --- keepers and a reclaimer -------------------------------------------------
 
 // Two members keep the message before their cursors pass it, and may let it go
 // at once; then it is reclaimed. Those who were put out may come too late. Who
@@ -139,8 +138,7 @@ TEST(KeepModelTest, KeepingNeedsEachPart) {
   ExpectEachIsNeeded<KeepModel>(parts);
 }
 
-// --- the bytes
-// -----------------------------------------------------------------
+// --- the bytes ---------------------------------------------------------------
 
 // Who lets go last, or reaps, frees it: the other's last read was before.
 Parts free_parts;
@@ -178,8 +176,7 @@ TEST(KeepModelTest, FreeingNeedsEachPart) {
   ExpectEachIsNeeded<FreeModel>(free_parts);
 }
 
-// --- rules
-// ---------------------------------------------------------------------
+// --- rules -------------------------------------------------------------------
 
 // A buffer that left its ring, and up to three records that may name it.
 template <typename Model>

@@ -25,8 +25,7 @@ constexpr auto kRelease = rl::mo_release;
 
 enum Word { kFree, kAlive, kDead, kFreeAgain, kAliveAgain };
 
-// --- alive, dead, free, alive
-// --------------------------------------------------
+// --- alive, dead, free, alive ------------------------------------------------
 
 // One process attaches, works and is killed; two others notice (the record lock
 // is the kernel's: who finds it free comes after its owner's end), reap and
@@ -94,8 +93,7 @@ TEST(LeaseModelTest, LifeNeedsEachPart) {
   ExpectEachIsNeeded<LifeModel>(life_parts);
 }
 
-// --- still dead?
-// ---------------------------------------------------------------
+// --- still dead? -------------------------------------------------------------
 
 // A reaper that is late meets the slot's next owner: words that name the slot
 // alone (reservations of extents) are not undone.
@@ -149,8 +147,7 @@ TEST(LeaseModelTest, LateReaperNeedsEachPart) {
   ExpectEachIsNeeded<LateReaperModel>(late_parts);
 }
 
-// --- touched map
-// ---------------------------------------------------------------
+// --- touched map -------------------------------------------------------------
 
 // Two threads put their lease into words of somebody else's granule: the bit is
 // there before each word. A reaper finds the map cleared.
@@ -197,8 +194,7 @@ TEST(LeaseModelTest, TouchedMapNeedsEachPart) {
   ExpectEachIsNeeded<TouchedModel>(touched_parts);
 }
 
-// --- attaching and removing
-// ----------------------------------------------------
+// --- attaching and removing --------------------------------------------------
 
 // A remover and two attachers keep out of each other's way. (A lock that is
 // held whenever the word is Alive needs no model.)

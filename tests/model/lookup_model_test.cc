@@ -20,8 +20,7 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
-// --- notes
-// -----------------------------------------------------------------------
+// --- notes -------------------------------------------------------------------
 
 // A slot's handle is closed and the slot opened anew while somebody asks for
 // the note of the first.
@@ -70,8 +69,7 @@ TEST(LookupModelTest, NoteNeedsEachPart) {
   ExpectEachIsNeeded<NoteModel>(note_parts);
 }
 
-// --- quiet places
-// ----------------------------------------------------------------
+// --- quiet places ------------------------------------------------------------
 
 // A ring of two slots, each with the number of times it was filled: so the
 // values of different slots are often alike, which those of a real ring rarely
@@ -165,8 +163,7 @@ TEST(LookupModelTest, QuietNeedsEachPart) {
   ExpectEachIsNeeded<QuietModel>(quiet_parts);
 }
 
-// --- open messages
-// ---------------------------------------------------------------
+// --- open messages -----------------------------------------------------------
 
 // One writer opens, closes and opens the same place at the same address again;
 // a reader finds one opening whole, or nothing.

@@ -24,8 +24,7 @@ constexpr auto kRelease = rl::mo_release;
 
 enum Word { kFree, kJoining, kMember, kLeaving, kEvicted, kDown, kFreeAgain };
 
-// --- from one life to the next
-// -------------------------------------------------
+// --- from one life to the next -----------------------------------------------
 
 // A member leaves or gives up, a reclaimer applies the record and frees the
 // entry, a joiner takes it. The words besides the entry's own belong to one
@@ -84,8 +83,7 @@ TEST(MemberModelTest, LifeNeedsEachPart) {
   ExpectEachIsNeeded<LifeModel>(life_parts);
 }
 
-// --- a reclaimer that is late
-// --------------------------------------------------
+// --- a reclaimer that is late ------------------------------------------------
 
 // Generations wrap: the entry's word may be the same in a later life. Then the
 // record that the late one is at was passed, and it sees that: whoever claimed
@@ -132,8 +130,7 @@ TEST(MemberModelTest, WrapNeedsEachPart) {
   ExpectEachIsNeeded<WrapModel>(wrap_parts);
 }
 
-// --- records
-// -------------------------------------------------------------------
+// --- records -----------------------------------------------------------------
 
 // A joiner resets join and leave word, in this order, and publishes its JOIN;
 // somebody applies that; a third one finds it applied and reads the address.
@@ -188,8 +185,7 @@ TEST(MemberModelTest, ApplyingNeedsEachPart) {
   ExpectEachIsNeeded<ApplyModel>(apply_parts);
 }
 
-// --- the entry says whose it is
-// ------------------------------------------------
+// --- the entry says whose it is ----------------------------------------------
 
 // Claimed and joined: who finds it so finds the bell's number; the count of
 // entries, too, is raised for whoever looks below it.
@@ -234,8 +230,7 @@ TEST(MemberModelTest, ClaimingNeedsEachPart) {
   ExpectEachIsNeeded<ClaimModel>(claim_parts);
 }
 
-// --- eviction
-// ------------------------------------------------------------------
+// --- eviction ----------------------------------------------------------------
 
 // An evictor puts a slow reader out; what that one was reading is given back
 // and written anew. The reader looks at its entry after the bytes.

@@ -20,8 +20,7 @@ using zcb::testing::Parts;
 
 constexpr auto kRelaxed = rl::mo_relaxed;
 
-// --- made by whoever comes first
-// -----------------------------------------------
+// --- made by whoever comes first ---------------------------------------------
 
 // Two threads may make it; all use the one that won.
 struct Making {
@@ -75,8 +74,7 @@ TEST(ProcessModelTest, WhatIsMadeOnceIsWhole) {
   }
 }
 
-// --- published by one
-// ----------------------------------------------------------
+// --- published by one --------------------------------------------------------
 
 struct Adding {
   Adding(const char* store_tag, const char* load_tag, const char* where)
@@ -127,8 +125,7 @@ TEST(ProcessModelTest, WhatIsPublishedIsWhole) {
   }
 }
 
-// --- one at a time
-// -------------------------------------------------------------
+// --- one at a time -----------------------------------------------------------
 
 // Whoever looks for idle memory finds the notes of the last one who did.
 Parts idle_parts;

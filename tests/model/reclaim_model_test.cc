@@ -21,8 +21,7 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
-// --- the bytes
-// -----------------------------------------------------------------
+// --- the bytes ---------------------------------------------------------------
 
 // A sender, a reader, a reclaimer: the sender writes into the buffer again when
 // the reader has finished.
@@ -69,8 +68,7 @@ TEST(ReclaimModelTest, ReuseNeedsEachPart) {
   ExpectEachIsNeeded<ReuseModel>(reuse_parts);
 }
 
-// --- one turn of the ring
-// ------------------------------------------------------
+// --- one turn of the ring ----------------------------------------------------
 
 // A word has the low bits of a position, and a ring of one slot makes all of
 // them alike. A reclaimer that is late must not free what was sent in the next
@@ -122,8 +120,7 @@ TEST(ReclaimModelTest, TurnNeedsEachPart) {
   ExpectEachIsNeeded<TurnModel>(turn_parts);
 }
 
-// --- who gates
-// -----------------------------------------------------------------
+// --- who gates ---------------------------------------------------------------
 
 // A joiner claims its entry, then reads the tail; a reclaimer reads the tail,
 // then looks at the entries. Nothing above the joiner's cursor is reclaimed.

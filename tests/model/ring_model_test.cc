@@ -57,8 +57,7 @@ TEST(RingModelTest, PublishingNeedsEachPart) {
   ExpectEachIsNeeded<PublishModel>(publish_parts);
 }
 
-// --- tail
-// ----------------------------------------------------------------------
+// --- tail --------------------------------------------------------------------
 
 // What lies below the tail is filled, for whoever scans it: PublishDown() must
 // not miss a record that is there, nor ApplyPublished() a join. The tail may
@@ -133,8 +132,7 @@ TEST(RingModelTest, TailNeedsEachPart) {
   ExpectEachIsNeeded<TailModel>(tail_parts);
 }
 
-// --- reclaimed
-// -----------------------------------------------------------------
+// --- reclaimed ---------------------------------------------------------------
 
 // A ring of one slot. What was in it was applied before the slot was filled
 // anew; so a joiner that finds the next turn there (or the reclaimed index

@@ -22,8 +22,7 @@ constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 constexpr auto kAcqRel = rl::mo_acq_rel;
 
-// --- nobody waits for room that is there
-// ---------------------------------------
+// --- nobody waits for room that is there -------------------------------------
 
 // One waits for room, which is there when two receivers have moved their
 // cursors. Each of these looks whether somebody waits, and if so whether there
@@ -137,8 +136,7 @@ struct RoomModel : rl::test_suite<RoomModel, 3> {
 TEST(RoomModelTest, NobodyWaitsForRoomThatIsThere) { ExpectHolds<RoomModel>(); }
 TEST(RoomModelTest, RoomNeedsEachPart) { ExpectEachIsNeeded<RoomModel>(parts); }
 
-// --- what is waited for
-// --------------------------------------------------------
+// --- what is waited for ------------------------------------------------------
 
 // Memory is announced in a word of the region, and then in the groups' words:
 // who reclaims finds, in that order, that somebody waits and what for. Who is

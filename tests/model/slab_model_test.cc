@@ -23,8 +23,7 @@ constexpr auto kRelease = rl::mo_release;
 
 enum State { kAway, kCached, kLive, kJudged };
 
-// --- taking back
-// ---------------------------------------------------------------
+// --- taking back -------------------------------------------------------------
 
 // A buffer has come back. Three threads of its owner's: two collect, one takes
 // it, sends it anew, and recalls it if the send is cancelled. None of them
@@ -80,8 +79,7 @@ TEST(SlabModelTest, TakingBackNeedsEachPart) {
   ExpectEachIsNeeded<TakeModel>(take_parts);
 }
 
-// --- a slab that goes, and one that comes
-// --------------------------------------
+// --- a slab that goes, and one that comes ------------------------------------
 
 // A thread judges a line of a slab that is dissolved, and where another one is
 // cut: it takes the line only as what it is now.
@@ -156,8 +154,7 @@ TEST(SlabModelTest, RetiringNeedsEachPart) {
   ExpectEachIsNeeded<RetireModel>(retire_parts);
 }
 
-// --- recalling
-// -----------------------------------------------------------------
+// --- recalling ---------------------------------------------------------------
 
 // A buffer that was given is taken by another thread of its process: it finds
 // what the giver did to it before it was away.
@@ -191,8 +188,7 @@ TEST(SlabModelTest, WhatIsRecalledHasLeft) {
   ExpectEachIsNeeded<RecallModel>(recall_parts);
 }
 
-// --- for reapers
-// ---------------------------------------------------------------
+// --- for reapers -------------------------------------------------------------
 
 // A word that says Sent tells a reaper which slot to ask.
 Parts reaper_parts;

@@ -20,8 +20,7 @@ using zcb::testing::Rule;
 constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 
-// --- nobody sleeps over a message
-// ----------------------------------------------
+// --- nobody sleeps over a message --------------------------------------------
 
 // One sleeps, and sleeps again if it was rung for nothing; two publish one
 // message each and ring. Both bells are this count: a FIFO is one, too.
@@ -155,8 +154,7 @@ TEST(SleepModelTest, SleepNeedsEachPart) {
   ExpectEachIsNeeded<SleepModel>(parts);
 }
 
-// --- the count
-// -----------------------------------------------------------------
+// --- the count ---------------------------------------------------------------
 
 // Who is woken by the count finds what the ringer did before it rang.
 Parts bell_parts;

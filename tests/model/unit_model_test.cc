@@ -23,8 +23,7 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
-// --- from owner to owner
-// -------------------------------------------------------
+// --- from owner to owner -----------------------------------------------------
 
 // One owns a unit and lets go of it; another claims it, cuts a slab; somebody
 // finds a buffer there by unit word and granule word.
@@ -109,8 +108,7 @@ TEST(UnitModelTest, APageHasMemoryWhenItsByteSaysSo) {
   ExpectEachIsNeeded<CommitModel>(commit_parts);
 }
 
-// --- a word, then its hint
-// -----------------------------------------------------
+// --- a word, then its hint ---------------------------------------------------
 
 // Somebody frees a buffer while its unit is adopted: it is taken, or its hint
 // stays.
@@ -150,8 +148,7 @@ TEST(UnitModelTest, HintNeedsEachPart) {
   ExpectEachIsNeeded<HintModel>(hint_parts);
 }
 
-// --- extents that outlive their owner
-// ------------------------------------------
+// --- extents that outlive their owner ----------------------------------------
 
 // The owner completes an extent of two units, sends it, and goes; a reaper
 // makes it an orphan while the last reader turns its word Free. One of them
@@ -276,8 +273,7 @@ TEST(UnitModelTest, AnOrphansWordsCanBeRead) {
   ExpectEachIsNeeded<LookModel>(look_parts);
 }
 
-// --- give and take
-// -------------------------------------------------------------
+// --- give and take -----------------------------------------------------------
 
 // Given, taken by one of two, given on or freed, and then its owner's again.
 Parts give_parts;

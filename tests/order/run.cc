@@ -199,6 +199,16 @@ class Coordinator {
 
 }  // namespace
 
+void RunReport::Add(const RunReport& good) {
+  processes += good.processes;
+  killed += good.killed;
+  memberships += good.memberships;
+  verdict.messages += good.verdict.messages;
+  verdict.views += good.verdict.views;
+  verdict.deliveries += good.verdict.deliveries;
+  verdict.mentions += good.verdict.mentions;
+}
+
 RunReport RunSeed(std::uint64_t seed) { return Coordinator(seed).Run(); }
 
 std::string ToText(const RunReport& report) {

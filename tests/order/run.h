@@ -22,6 +22,7 @@ struct RunReport {
   bool IsGood() const {
     return verdict.violations.empty() && complaints.empty();
   }
+  void Add(const RunReport& good);
 };
 
 // The caller has no thread but this one and no handle; it forks. `seed` repeats

@@ -6,7 +6,6 @@
 // Without --seed the rounds have consecutive seeds, from the clock; with it all
 // have that one. FILE adds up what this build has done in all its runs; --kills
 // then counts those, too. Exits with 1 if a round was bad.
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,10 +18,10 @@
 #include "tests/storm/life.h"
 #include "tests/storm/round.h"
 #include "tests/storm/state_file.h"
+#include "tests/support/soak.h"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using zcb::storm::RoundOptions;
 using zcb::storm::RoundReport;
 using zcb::storm::StateFile;
@@ -65,13 +64,6 @@ Arguments Parse(int count, char** words) {
   return arguments;
 }
 
-std::uint64_t SeedFromClock() {
-  return static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(
-          std::chrono::system_clock::now().time_since_epoch())
-          .count());
-}
-
 }  // namespace
 
 int main(int count, char** words) {
@@ -84,15 +76,11 @@ int main(int count, char** words) {
                 static_cast<unsigned long long>(state.kills()),
                 static_cast<unsigned long long>(state.rounds()));
   }
-  const auto begun = Clock::now();
-  const auto minutes_gone = [&] {
-    return std::chrono::duration<double, std::ratio<60>>(Clock::now() - begun)
-        .count();
-  };
+  const zcb::testing::MinutesGone minutes_gone;
   RoundReport total;
   RoundOptions options;
   options.program = program;
-  options.seed = arguments.seed.value_or(SeedFromClock());
+  options.seed = arguments.seed.value_or(zcb::testing::SeedFromClock());
   for (std::uint64_t rounds = 1;; ++rounds) {
     // Before it begins: a round that hangs is known by it.
     std::printf("%6.1f min  seed %llu: ", minutes_gone(),
