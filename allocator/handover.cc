@@ -20,12 +20,15 @@ BufferTicket Handover::Give(const BufferPlace& own, std::uint32_t size_class) {
   const BufferWord before(own.word->load(std::memory_order_relaxed));
   const BufferWord given =
       before.Give(supply_.lease(), BufferTicket::Step(before, size_class));
+  std::atomic<BufferState>& state = supply_.tables().state(own.ref.line());
+  // Nobody has the ticket yet, but one may be guessed, or be left of a region
+  // that was removed: a thread of ours that brings it waits while it is so.
+  // relaxed: carried by the word
+  state.store(BufferState::kLeaving, std::memory_order_relaxed);
   // release -> buffer.give: the bytes.
   own.word->store(given.raw(), std::memory_order_release);
   // release -> buffer.leave: the word, which says that the buffer is out.
-  supply_.tables()
-      .state(own.ref.line())
-      .store(BufferState::kAway, std::memory_order_release);
+  state.store(BufferState::kAway, std::memory_order_release);
   return BufferTicket::Of(own.ref, given);
 }
 

@@ -71,7 +71,9 @@ bool PrivateTables::Recall(std::uint32_t line, BufferState to) const {
             seen, to, std::memory_order_acquire, std::memory_order_relaxed)) {
       return true;
     }
-    if (seen != BufferState::kJudged) return false;
+    if (seen != BufferState::kJudged && seen != BufferState::kLeaving) {
+      return false;
+    }
     std::this_thread::yield();
   }
 }

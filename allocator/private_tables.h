@@ -27,7 +27,7 @@ enum class BufferState : std::uint8_t {
   kCached = 1,    // free: in a magazine, the depot or its slab's free map
   kLive = 2,      // handed out by Alloc
   kTaken = 3,     // handed out by Take: its word names us
-  kLeaving = 4,   // between BeginSend and CommitSend
+  kLeaving = 4,   // between BeginSend and CommitSend, and inside Give
   kJudged = 5,    // a thread is looking whether it has come back: a few
                   // instructions, and nobody else may write the byte meanwhile
   kPoisoned = 6,  // kCached, and filled when it was freed
@@ -102,8 +102,9 @@ class PrivateTables {
   bool TryTake(std::uint32_t line, std::uint32_t size_class,
                SharedTables::Word& word) const;
   // kAway -> kLive (or kTaken), for a buffer that nobody else can be about to
-  // take; waits for threads of ours that are just finding that out. False: it
-  // is not away, so the word that said so was forged.
+  // take; waits for threads of ours that are just finding that out, or that are
+  // just giving it away. False: it is not away, so the word that said so was
+  // forged.
   bool Recall(std::uint32_t line, BufferState to = BufferState::kLive) const;
 
  private:

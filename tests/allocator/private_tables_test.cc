@@ -83,6 +83,23 @@ TEST_F(PrivateTablesTest, RecallWaitsForAThreadThatIsJustJudging) {
   EXPECT_EQ(state(), BufferState::kLive);
 }
 
+TEST_F(PrivateTablesTest, RecallWaitsForAThreadThatIsJustGivingItAway) {
+  SetState(BufferState::kLeaving);
+  std::thread giver([&] { SetState(BufferState::kAway); });
+  EXPECT_TRUE(tables_.Recall(kLine, BufferState::kTaken));
+  giver.join();
+  EXPECT_EQ(state(), BufferState::kTaken);
+}
+
+TEST_F(PrivateTablesTest, WhatIsHereIsNotRecalled) {
+  for (const BufferState here : {BufferState::kCached, BufferState::kLive,
+                                 BufferState::kTaken, BufferState::kPoisoned}) {
+    SetState(here);
+    EXPECT_FALSE(tables_.Recall(kLine));
+    EXPECT_EQ(state(), here);
+  }
+}
+
 // One thread sends a buffer and cancels or lets it come home, again and again;
 // others try to take it whenever its word is Free. Nobody may ever have it
 // twice.
