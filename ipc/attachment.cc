@@ -234,9 +234,7 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   if (!joined) return joined.failure();
   const std::uint32_t now_high = group->EntryHigh();
   for (std::uint32_t i = 0; i < now_high; ++i) {
-    // acquire <- member.claim: whom to watch
-    const EntryWord word(group->entry(i).word.load(std::memory_order_acquire));
-    if (word.gates()) Watch(word.lease());
+    FollowMember(*group, static_cast<std::uint16_t>(i));
   }
   return member;
 }

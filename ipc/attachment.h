@@ -188,6 +188,10 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   bool ReapLaggards(const GroupView& group);
   // Watches a member's process from now on.
   void Watch(alloc::LeaseId lease);
+  // Sees to it that a member's end is told here: watches its process; or, if
+  // its entry is nobody's already, publishes what the one who was to do it may
+  // have left undone.
+  void FollowMember(const GroupView& group, std::uint16_t index);
 
  private:
   Attachment() = default;

@@ -1,11 +1,35 @@
-// Asking who is in a group that one is not in oneself. Members watch each
-// other; whoever only asks must not be told of processes that nobody is left to
-// bury.
+// Whose end must be told to us, and by whom. Members watch each other; whoever
+// only asks who is in a group must not be told of processes that nobody is left
+// to bury.
 #include "allocator/cancel_shield.h"
 #include "ipc/attachment.h"
+#include "ipc/bell_ringer.h"
 #include "ipc/entry_word.h"
+#include "ipc/member_table.h"
 
 namespace zcb::ipc {
+
+void Attachment::FollowMember(const GroupView& group, std::uint16_t index) {
+  // acquire <- member.claim: whose process to watch
+  const EntryWord word(group.entry(index).word.load(std::memory_order_acquire));
+  if (word.gates()) {
+    Watch(word.lease());
+    return;
+  }
+  if (!word.wants_record()) return;
+  // Not its process: whoever was to publish the record. He may have died before
+  // he did, and we need not have watched him. So may whoever was to publish
+  // another one's.
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    // acquire <- member.down: it names the generation that is gone
+    const EntryWord other(group.entry(i).word.load(std::memory_order_acquire));
+    if (other.wants_record()) {
+      PublishDown(group, static_cast<std::uint16_t>(i), other.generation());
+    }
+  }
+  if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
+}
 
 void Attachment::LookAtMembersOf(const GroupName& name) {
   const auto found = directory_->Find(name);

@@ -129,9 +129,7 @@ bool Member::BeginControl(SlotWord slot, Event* event) {
         return false;
       }
       event->change.subject = address;
-      // acquire <- member.claim: whose process to watch
-      const EntryWord word(joiner.word.load(std::memory_order_acquire));
-      if (word.gates()) attachment_->Watch(word.lease());
+      attachment_->FollowMember(group_, slot.entry());
     }
   } else {
     View::Item gone;
