@@ -2,16 +2,13 @@
 #ifndef ZCB_BENCH_EXCHANGE_H_
 #define ZCB_BENCH_EXCHANGE_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "bench/failure.h"
 #include "bench/payload.h"
 #include "bench/peers/peer.h"
-#include "bench/process_pair.h"
 
 namespace zcb::bench {
 
@@ -23,7 +20,7 @@ void SendOne(P& peer, Touch touch, std::uint64_t number,
     peer.Service();
     payload = peer.Prepare(length_bytes);
   }
-  WritePayload(touch, number, payload.data(), payload.size());
+  WritePayload(touch, number, payload.data(), length_bytes);
   while (!peer.Send()) peer.Service();
 }
 
@@ -31,30 +28,27 @@ void SendOne(P& peer, Touch touch, std::uint64_t number,
 class OrderedReader {
  public:
   OrderedReader(Touch touch, std::size_t length_bytes)
-      : reader_([this, touch, length_bytes](auto message) {
-          if (message.size() != length_bytes ||
-              !ReadPayload(touch, next_, message.data(), message.size())) {
-            Fail("message {} came damaged or out of order", next_);
-          }
-          ++next_;
-        }) {}
-  OrderedReader(const OrderedReader&) = delete;
-  OrderedReader& operator=(const OrderedReader&) = delete;
+      : touch_(touch), length_bytes_(length_bytes) {}
 
+  // Until so many have come in all.
   template <Peer P>
   void ReceiveUpTo(P& peer, std::uint64_t count) {
-    while (next_ < count) peer.Receive(reader_);
+    while (next_ < count) {
+      peer.Receive([this](std::span<const std::byte> message) {
+        if (message.size() != length_bytes_ ||
+            !ReadPayload(touch_, next_, message.data(), message.size())) {
+          Fail("message {} came damaged or out of order", next_);
+        }
+        ++next_;
+      });
+    }
   }
 
  private:
+  Touch touch_;
+  std::size_t length_bytes_;
   std::uint64_t next_ = 0;
-  Reader reader_;
 };
-
-inline void StorePages(const std::string& pages, PairFigures& figures) {
-  const std::size_t size = std::min(pages.size(), figures.pages.size() - 1);
-  std::copy_n(pages.begin(), size, figures.pages.begin());
-}
 
 }  // namespace zcb::bench
 

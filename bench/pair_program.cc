@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <string>
 
-#include "bench/peers/all_peers.h"
+#include "bench/failure.h"
 #include "bench/quantiles.h"
 
 namespace zcb::bench {
@@ -18,51 +19,93 @@ namespace {
 // something else.
 constexpr double kFloorDriftLimit = 0.15;
 
-double Drift(const PairFigures& figures) {
-  const double low = std::min(figures.floor_before_ns, figures.floor_after_ns);
-  const double high = std::max(figures.floor_before_ns, figures.floor_after_ns);
-  return low > 0 ? high / low - 1 : 0;
+struct Options {
+  std::string peer;  // "": the first variant
+  std::string wait;  // "": as that peer's first variant
+  std::vector<std::size_t> lengths_bytes = {kLeastPayloadBytes};
+  std::string touch = "no";
+  std::uint64_t count = 0;
+  unsigned duration_ms = 200;
+  int repetitions = 1;
+  std::string cpus = "0,1";
+  bool json = false;
+};
+
+// What one size of one variant has given.
+struct Cell {
+  const PairQuestion& question;
+  const Variant& variant;
+  std::size_t length_bytes;
+  Touch touch;
+  std::vector<PairFigures> repetitions;
+  std::vector<bool> disturbed;
+};
+
+std::string_view NameOf(Wait wait) {
+  return wait == Wait::kBusy ? "busy" : "sleep";
 }
 
 bool IsKept(const PairFigures& figures) {
-  return Drift(figures) <= kFloorDriftLimit;
+  const auto [low, high] =
+      std::minmax(figures.floor_before_ns, figures.floor_after_ns);
+  return high <= low * (1 + kFloorDriftLimit);
 }
 
-std::string ListPeers() {
-  std::string list = "Peers:\n";
-  for (const PeerName& peer : kPeers) {
-    list += fmt::format("  {:<18} {}\n", peer.name, peer.what);
+const Variant& Choose(const PairProgram& program, const Options& options) {
+  for (const Variant& variant : program.variants) {
+    if (!options.peer.empty() && options.peer != variant.name) continue;
+    if (!options.wait.empty() && options.wait != NameOf(variant.wait)) continue;
+    return variant;
   }
-  return list;
+  Fail("no such variant; see: {} list", program.name);
 }
 
-void PrintJson(const PairProgram& program, const PairOptions& options,
-               const std::vector<PairFigures>& repetitions) {
-  nlohmann::json report = {{"program", program.name},
-                           {"peer", options.peer},
-                           {"length_bytes", options.length_bytes},
-                           {"touched", options.touch == Touch::kEveryByte},
-                           {"count", options.count}};
-  for (const PairFigures& figures : repetitions) {
-    nlohmann::json row = {{"kept", IsKept(figures)},
-                          {"floor_before_ns", figures.floor_before_ns},
-                          {"floor_after_ns", figures.floor_after_ns},
-                          {"two_line_floor_ns", figures.two_line_floor_ns}};
-    for (const PairColumn& column : program.columns) {
-      row[column.title] = figures.*column.value * column.factor;
+void List(const PairProgram& program) {
+  for (const Variant& variant : program.variants) {
+    const std::size_t largest = program.largest_bytes(variant);
+    nlohmann::ordered_json line = {{"peer", variant.name},
+                                   {"wait", NameOf(variant.wait)},
+                                   {"what", variant.what}};
+    if (largest < std::numeric_limits<std::size_t>::max()) {
+      line["largest_bytes"] = largest;
     }
-    report["pages"] = figures.pages.data();
-    report["repetitions"].push_back(row);
+    fmt::print("{}\n", line.dump());
   }
-  fmt::print("{}\n", report.dump());
+}
+
+nlohmann::ordered_json Row(const Cell& cell) {
+  nlohmann::ordered_json row = {{"question", cell.question.question},
+                                {"peer", cell.variant.name},
+                                {"parameters",
+                                 {{"length_bytes", cell.length_bytes},
+                                  {"touched", cell.touch == Touch::kEveryByte},
+                                  {"wait", NameOf(cell.variant.wait)}}}};
+  for (const PairColumn& column : cell.question.columns) {
+    row["figures"][column.title] = column.is_lower_better ? "lower" : "higher";
+  }
+  row["repetitions"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < cell.repetitions.size(); ++i) {
+    const PairFigures& figures = cell.repetitions[i];
+    nlohmann::ordered_json repetition = {
+        {"kept", IsKept(figures)},
+        {"disturbed", static_cast<bool>(cell.disturbed[i])},
+        {"floor_before_ns", figures.floor_before_ns},
+        {"floor_after_ns", figures.floor_after_ns},
+        {"two_line_floor_ns", figures.two_line_floor_ns},
+        {"count", figures.count}};
+    for (const PairColumn& column : cell.question.columns) {
+      repetition[column.title] = figures.*column.value;
+    }
+    row["pages"] = figures.pages.data();
+    row["repetitions"].push_back(repetition);
+  }
+  return row;
 }
 
 void PrintSpread(const char* title, const std::vector<PairFigures>& kept,
-                 double PairFigures::* value, double factor) {
+                 double PairFigures::* value) {
   std::vector<double> values;
-  for (const PairFigures& figures : kept) {
-    values.push_back(figures.*value * factor);
-  }
+  for (const PairFigures& figures : kept) values.push_back(figures.*value);
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   const double least = *low;
   const double most = *high;
@@ -70,67 +113,117 @@ void PrintSpread(const char* title, const std::vector<PairFigures>& kept,
              Quantile(values, 0.5), least, most);
 }
 
-void PrintTable(const PairProgram& program, const PairOptions& options,
-                const std::vector<PairFigures>& repetitions) {
+void PrintTable(const Cell& cell) {
   std::vector<PairFigures> kept;
-  for (const PairFigures& figures : repetitions) {
+  for (const PairFigures& figures : cell.repetitions) {
     if (IsKept(figures)) kept.push_back(figures);
   }
-  fmt::print("{}: {}, {} B, {}, {} x {}", program.name, options.peer,
-             options.length_bytes,
-             options.touch == Touch::kEveryByte ? "touched" : "untouched",
-             repetitions.size(), options.count);
-  const std::string pages = repetitions.front().pages.data();
-  fmt::print("{}\n", pages.empty() ? "" : ", " + pages);
-  fmt::print("  {} of {} repetitions dropped: the floor moved by > {:.0f} %\n",
-             repetitions.size() - kept.size(), repetitions.size(),
-             kFloorDriftLimit * 100);
+  fmt::print("{}: {}, {}, {} B, {}\n", cell.question.question,
+             cell.variant.name, NameOf(cell.variant.wait), cell.length_bytes,
+             cell.touch == Touch::kEveryByte ? "touched" : "untouched");
+  fmt::print(
+      "  of {} repetitions {} dropped, the floor moved by > {:.0f} %; {} "
+      "disturbed\n",
+      cell.repetitions.size(), cell.repetitions.size() - kept.size(),
+      kFloorDriftLimit * 100,
+      std::count(cell.disturbed.begin(), cell.disturbed.end(), true));
   if (kept.empty()) return;
   fmt::print("  {:<18} {:>14}   spread\n", "", "median");
-  for (const PairColumn& column : program.columns) {
-    PrintSpread(column.title, kept, column.value, column.factor);
+  for (const PairColumn& column : cell.question.columns) {
+    PrintSpread(column.title, kept, column.value);
   }
-  PrintSpread("floor, one line", kept, &PairFigures::floor_before_ns, 1);
-  PrintSpread("floor, two lines", kept, &PairFigures::two_line_floor_ns, 1);
+  PrintSpread("floor, one line", kept, &PairFigures::floor_before_ns);
+  PrintSpread("floor, two lines", kept, &PairFigures::two_line_floor_ns);
+}
+
+void Measure(const PairProgram& program, const PairQuestion& question,
+             const Options& options, std::size_t length_bytes, Touch touch) {
+  Cell cell{question, Choose(program, options), length_bytes, touch, {}, {}};
+  const std::size_t largest = program.largest_bytes(cell.variant);
+  if (length_bytes > largest) {
+    fmt::print(stderr, "left out: {}, {} B: its largest message is {} B\n",
+               cell.variant.name, length_bytes, largest);
+    return;
+  }
+  for (int i = 0; i < options.repetitions; ++i) {
+    PairRun run{.variant = cell.variant,
+                .length_bytes = length_bytes,
+                .touch = touch,
+                .count = options.count,
+                .duration_ms = options.duration_ms,
+                .places = ParsePlaces(options.cpus)};
+    cell.repetitions.push_back(question.run(run));
+    cell.disturbed.push_back(run.is_disturbed);
+  }
+  if (options.json) {
+    fmt::print("{}\n", Row(cell).dump());
+  } else {
+    PrintTable(cell);
+  }
+  std::fflush(stdout);
+}
+
+void MeasureAll(const PairProgram& program, const PairQuestion& question,
+                const Options& options) {
+  const PrivateRegion region;
+  for (const std::size_t length_bytes : options.lengths_bytes) {
+    if (length_bytes < kLeastPayloadBytes ||
+        length_bytes % kLeastPayloadBytes != 0) {
+      Fail("--bytes must be multiples of {}", kLeastPayloadBytes);
+    }
+    for (const Touch touch : {Touch::kEveryByte, Touch::kFirstWord}) {
+      const char* word = touch == Touch::kEveryByte ? "yes" : "no";
+      if (options.touch != "both" && options.touch != word) continue;
+      Measure(program, question, options, length_bytes, touch);
+    }
+  }
+}
+
+void AddOptions(CLI::App& app, Options& options) {
+  app.add_option("--peer", options.peer, "which variant, if there are several");
+  app.add_option("--wait", options.wait, "how the sides wait")
+      ->check(CLI::IsMember({"busy", "sleep"}));
+  app.add_option("--bytes", options.lengths_bytes,
+                 "payloads, multiples of 64: 64,4096")
+      ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--touch", options.touch,
+                 "write and read every byte of the payload")
+      ->check(CLI::IsMember({"no", "yes", "both"}))
+      ->capture_default_str();
+  app.add_option("--count", options.count,
+                 "messages; 0: as many as fit into the duration")
+      ->capture_default_str();
+  app.add_option("--duration-ms", options.duration_ms, "of what is timed")
+      ->check(CLI::Range(1, 60'000))
+      ->capture_default_str();
+  app.add_option("--repetitions", options.repetitions)
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--cpus", options.cpus, "where the sides run")
+      ->capture_default_str();
+  app.add_flag("--json", options.json, "a line for programs per size");
 }
 
 }  // namespace
 
 int RunPairProgram(int argc, char** argv, const PairProgram& program) {
-  PairOptions options;
-  bool touched = false;
-  std::string cpus = "0,1";
-  CLI::App app(program.description);
-  app.footer(ListPeers());
-  app.add_option("--peer", options.peer, "which transport")->required();
-  app.add_option("--bytes", options.length_bytes, "payload, a multiple of 64")
-      ->capture_default_str();
-  app.add_flag("--touch", touched, "write and read every byte of the payload");
-  app.add_option("--count", options.count, "messages; 0: by their length")
-      ->capture_default_str();
-  app.add_option("--repetitions", options.repetitions)
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  app.add_option("--cpus", cpus, "where the sides run")->capture_default_str();
-  app.add_flag("--json", options.json, "one line for programs");
-  CLI11_PARSE(app, argc, argv);
+  Options options;
+  CLI::App app("Two pinned processes, and messages between them.");
+  app.require_subcommand(1);
+  app.add_subcommand("list", "the variants, a line of JSON each")
+      ->callback([&] { List(program); });
+  for (const PairQuestion& question : program.questions) {
+    CLI::App* command =
+        app.add_subcommand(question.command, question.description);
+    AddOptions(*command, options);
+    command->callback([&] { MeasureAll(program, question, options); });
+  }
   try {
-    if (options.length_bytes < kLeastPayloadBytes ||
-        options.length_bytes % kLeastPayloadBytes != 0) {
-      Fail("--bytes must be a multiple of {}", kLeastPayloadBytes);
-    }
-    options.touch = touched ? Touch::kEveryByte : Touch::kFirstWord;
-    options.places = ParsePlaces(cpus);
-    if (options.count == 0) {
-      options.count = program.default_count(options.length_bytes);
-    }
-    const PrivateRegion region;
-    std::vector<PairFigures> repetitions;
-    for (int i = 0; i < options.repetitions; ++i) {
-      repetitions.push_back(program.run(options));
-    }
-    (options.json ? PrintJson : PrintTable)(program, options, repetitions);
+    app.parse(argc, argv);
     return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}: {}\n", program.name, error.what());
     return 1;

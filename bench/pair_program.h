@@ -1,41 +1,52 @@
-// What latency and stream have in common: options, repetitions, output.
+// What all programs of pairs of processes have in common: options,
+// repetitions, output.
 #ifndef ZCB_BENCH_PAIR_PROGRAM_H_
 #define ZCB_BENCH_PAIR_PROGRAM_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "bench/payload.h"
+#include "bench/peers/peer.h"
 #include "bench/process_pair.h"
 
 namespace zcb::bench {
 
-struct PairOptions {
-  std::string peer;
-  std::size_t length_bytes = kLeastPayloadBytes;
-  Touch touch = Touch::kFirstWord;
-  std::uint64_t count = 0;  // messages or round trips; 0: by the length
-  int repetitions = 1;
+// One measurement: both sides, from their start to their end.
+struct PairRun {
+  const Variant& variant;
+  std::size_t length_bytes;
+  Touch touch;
+  std::uint64_t count;  // messages or round trips; 0: as many as fit
+  unsigned duration_ms;
   PairPlaces places;
-  bool json = false;
+  bool is_disturbed = false;  // out: others worked meanwhile
 };
 
-// A figure that the program prints, and where it lies.
+// A figure that a question has for an answer.
 struct PairColumn {
   const char* title;
   double PairFigures::* value;
-  double factor = 1.0;  // from the figure's unit to the column's
+  bool is_lower_better;
+};
+
+struct PairQuestion {
+  const char* command;   // of the program
+  const char* question;  // in the results
+  const char* description;
+  std::vector<PairColumn> columns;
+  std::function<PairFigures(PairRun&)> run;
 };
 
 struct PairProgram {
   const char* name;
-  const char* description;
-  std::vector<PairColumn> columns;
-  std::function<std::uint64_t(std::size_t length_bytes)> default_count;
-  std::function<PairFigures(const PairOptions&)> run;
+  std::span<const Variant> variants;
+  std::function<std::size_t(const Variant&)> largest_bytes;
+  std::vector<PairQuestion> questions;
 };
 
 // main() of such a program.

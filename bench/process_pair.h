@@ -27,10 +27,12 @@ struct PairFigures {
   double p50_ns = 0;
   double p90_ns = 0;
   double p99_ns = 0;
+  double p999_ns = 0;
   double max_ns = 0;
   // Stream from the first side to the second.
   double messages_per_s = 0;
   double bytes_per_s = 0;
+  std::uint64_t count = 0;       // of messages or round trips that were timed
   std::array<char, 64> pages{};  // kind of pages under the region, if any
 };
 
@@ -43,7 +45,9 @@ struct PairPage {
   // The lines of the cache-line ping-pong.
   alignas(kLineBytes) std::atomic<std::uint64_t> ball;
   alignas(kLineBytes) std::atomic<std::uint64_t> reply_ball;
-  // A time that the second side tells the first before a gate.
+  // What a side tells the other before a gate: how many messages come next,
+  // and a time.
+  alignas(kLineBytes) std::uint64_t next_count;
   alignas(kLineBytes) std::uint64_t second_time_ns;
   alignas(kLineBytes) PairFigures result;
 };

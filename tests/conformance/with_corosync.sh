@@ -42,10 +42,10 @@ inside() {
   mount -t tmpfs -o mode=755 tmpfs /run
   mount -t tmpfs -o mode=1777 tmpfs /dev/shm
   mkdir -p /run/zcb-corosync/state
-  cat >/run/zcb-corosync/corosync.conf <<'CONF'
+  cat >/run/zcb-corosync/corosync.conf <<CONF
 system {
   state_dir: /run/zcb-corosync/state
-  sched_rr: no
+  sched_rr: ${ZCB_COROSYNC_SCHED_RR:-no}
   move_to_root_cgroup: no
 }
 totem {
