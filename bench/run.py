@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 from report import (allocator, builder, calls, environment, kills, pairs,
-                    recovery)
+                    recovery, selection)
 from report.allocator_peers import PEERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -38,10 +38,8 @@ def prepare(options, suites):
         options.peers = [name for name in PEERS
                          if (options.programs / "allocator" / name).exists()]
         return
-    pair_programs = [s for s in suites if s in pairs.PROGRAMS]
-    if pair_programs and not builder.build(
-            ROOT, ["//bench:" + name for name in pair_programs]):
-        sys.exit("bench: cannot build")
+    if "latency" in suites or "stream" in suites:
+        pairs.prepare(ROOT, options)
     if "cpg" in suites and not builder.build(
             ROOT, ["//bench/" + calls.PROGRAM.replace("/", ":"),
                    "//cpg:" + calls.LIBRARY]):
@@ -63,6 +61,11 @@ def parse_arguments():
         description="Runs zcb's benchmarks next to those of its peers.")
     parser.add_argument("suite", nargs="?", default="all",
                         choices=["all", *SUITES])
+    parser.add_argument("--peers", action="store_true",
+                        help="latency, stream: measure every peer that is "
+                        "installed")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME",
+                        help="measure this one, too (repeatable)")
     parser.add_argument("--quick", action="store_true",
                         help="few rounds and sizes: does it still run?")
     parser.add_argument("--rounds", type=int, default=0,
@@ -81,6 +84,7 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
+    options.selection = selection.Selection(options.peers, options.peer)
     # So that the regions go, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     suites = list(SUITES) if options.suite == "all" else [options.suite]
