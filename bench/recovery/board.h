@@ -10,33 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bench/processes/shared_count.h"
+
 namespace zcb::bench {
-
-// A count that a process can sleep on until it has grown. Between processes.
-class SharedCount {
- public:
-  std::uint32_t value() const { return word_.load(std::memory_order_acquire); }
-  void Set(std::uint32_t value) {
-    word_.store(value, std::memory_order_release);
-    WakeAll();
-  }
-  // Adds one, and wakes who waits only when the count reaches `last`: the
-  // others are not to be woken for nothing while something is timed.
-  void Add(std::uint32_t last);
-  void WaitWhile(std::uint32_t value) const;
-  // Throws Failed after `limit_s` seconds: somebody hangs.
-  void WaitFor(std::uint32_t value, const char* what, int limit_s = 60) const;
-
- private:
-  void WakeAll();
-  std::atomic<std::uint32_t> word_{0};
-};
 
 struct Board {
   static constexpr std::size_t kMostWaiters = 128;
-
-  // Made before anybody is forked; all zero. Lives as long as the process.
-  static Board* Make();
 
   // When each member, or bare waiter, was told; of the kill at hand.
   std::array<std::atomic<std::uint64_t>, kMostWaiters> told_ns;

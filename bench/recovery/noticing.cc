@@ -18,9 +18,10 @@
 #include "bench/clock.h"
 #include "bench/failure.h"
 #include "bench/pages/private_mounts.h"
+#include "bench/processes/children.h"
+#include "bench/processes/shared_count.h"
 #include "bench/quantiles.h"
 #include "bench/recovery/board.h"
-#include "bench/recovery/children.h"
 #include "bench/recovery/roles.h"
 #include "tests/support/temp_directory.h"
 
@@ -63,7 +64,7 @@ class Run {
       : options_(options),
         region_(root + "/members"),
         other_region_(root + "/nobody"),
-        board_(Board::Make()) {
+        board_(MakeShared<Board>()) {
     for (const std::string& directory : {region_, other_region_}) {
       if (::mkdir(directory.c_str(), 0700) != 0) Fail("no {}", directory);
     }

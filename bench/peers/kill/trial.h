@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/recovery/children.h"
+#include "bench/processes/children.h"
 
 namespace zcb::bench {
 

@@ -1,6 +1,6 @@
 // Child processes, each ended by its id.
-#ifndef ZCB_BENCH_RECOVERY_CHILDREN_H_
-#define ZCB_BENCH_RECOVERY_CHILDREN_H_
+#ifndef ZCB_BENCH_PROCESSES_CHILDREN_H_
+#define ZCB_BENCH_PROCESSES_CHILDREN_H_
 
 #include <sys/types.h>
 
@@ -32,4 +32,4 @@ class Children {
 
 }  // namespace zcb::bench
 
-#endif  // ZCB_BENCH_RECOVERY_CHILDREN_H_
+#endif  // ZCB_BENCH_PROCESSES_CHILDREN_H_

@@ -1,4 +1,4 @@
-#include "bench/recovery/board.h"
+#include "bench/processes/shared_count.h"
 
 #include <linux/futex.h>
 #include <sys/mman.h>
@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <climits>
-#include <new>
 
 #include "bench/clock.h"
 #include "bench/failure.h"
@@ -49,11 +48,11 @@ void SharedCount::WaitFor(std::uint32_t value, const char* what,
   }
 }
 
-Board* Board::Make() {
-  void* const memory = ::mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
+void* MapShared(std::size_t bytes) {
+  void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) Fail("no memory for the board");
-  return new (memory) Board{};
+  if (memory == MAP_FAILED) Fail("no memory to share");
+  return memory;
 }
 
 }  // namespace zcb::bench

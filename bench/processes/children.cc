@@ -1,4 +1,4 @@
-#include "bench/recovery/children.h"
+#include "bench/processes/children.h"
 
 #include <fmt/format.h>
 #include <signal.h>
