@@ -1,7 +1,9 @@
 // What each kind of page costs: to get, to touch first, and to read at random.
 //
-//   pages            as root: mounts what it needs where nobody else sees it,
-//                    and reserves huge pages while it runs
+//   pages [--json] [ROUNDS]   as root: mounts what it needs where nobody else
+//                             sees it, and reserves huge pages while it runs
+//
+// Exit code 75: not permitted here.
 //
 // One row per way to have memory, each in processes of its own:
 //
@@ -23,7 +25,10 @@
 #include <ctime>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "allocator/page_backing.h"
 #include "allocator/region.h"
@@ -41,7 +46,8 @@ constexpr std::uint32_t kUnits = 128;
 constexpr std::uint64_t kBytes = kUnits * kHugePageBytes;
 constexpr std::uint64_t kMebibytes = kBytes >> 20;
 constexpr std::uint64_t kSmallPageBytes = 4096;
-constexpr int kRounds = 5;
+constexpr std::size_t kRounds = 5;
+constexpr int kNotRun = 75;
 constexpr int kMadvPopulateWrite = 23;
 
 enum class Prepare { kNothing, kPopulate, kPrefault };
@@ -202,24 +208,47 @@ Row Measure(const Way& way, const std::string& directory) {
   return row;
 }
 
-double Median(std::array<Row, kRounds> rows, double Row::* field) {
-  std::sort(rows.begin(), rows.end(),
-            [&](const Row& a, const Row& b) { return a.*field < b.*field; });
-  return rows[kRounds / 2].*field;
-}
+using Rounds = std::array<std::vector<Row>, kWays.size()>;
 
-void PrintTable(const std::string& directory) {
-  std::array<std::array<Row, kRounds>, kWays.size()> rows{};
-  // In turns, so that a noisy minute hits all ways alike.
-  for (std::size_t round = 0; round < kRounds; ++round) {
-    for (std::size_t w = 0; w < kWays.size(); ++w) {
-      rows[w][round] =
-          InChild<Row>([&] { return Measure(kWays[w], directory); });
+// In turns, forwards and backwards, so that a noisy minute hits all ways alike.
+Rounds MeasureAll(const std::string& directory, std::size_t rounds) {
+  Rounds rows;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < kWays.size(); ++i) {
+      const std::size_t w = round % 2 == 0 ? i : kWays.size() - 1 - i;
+      rows[w].push_back(
+          InChild<Row>([&] { return Measure(kWays[w], directory); }));
     }
   }
+  return rows;
+}
+
+void PrintJson(const Rounds& rows) {
+  nlohmann::ordered_json ways;
+  for (std::size_t w = 0; w < kWays.size(); ++w) {
+    for (const Row& row : rows[w]) {
+      ways[kWays[w].name].push_back({{"commit_us", row.commit_us},
+                                     {"prepare_us", row.prepare_us},
+                                     {"write_us", row.write_us},
+                                     {"attach_us", row.attach_us},
+                                     {"random_ns", row.random_ns},
+                                     {"return_us", row.return_us},
+                                     {"huge_share", row.huge_share}});
+    }
+  }
+  fmt::print("{}\n", ways.dump());
+}
+
+double Median(std::vector<Row> rows, double Row::* field) {
+  std::sort(rows.begin(), rows.end(),
+            [&](const Row& a, const Row& b) { return a.*field < b.*field; });
+  return rows[rows.size() / 2].*field;
+}
+
+void PrintTable(const Rounds& rows) {
   fmt::print(
       "{} MiB, CPU time, median of {}; us per MiB, random: ns per load\n\n",
-      kMebibytes, kRounds);
+      kMebibytes, rows[0].size());
   fmt::print(
       "| {:<28} | {:>7} | {:>7} | {:>7} | {:>7} | {:>7} | {:>7} | {:>5} "
       "|\n",
@@ -241,14 +270,23 @@ void PrintTable(const std::string& directory) {
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const bool json = argc > 1 && std::string_view(argv[1]) == "--json";
+  const char* const number = argc > 1 + json ? argv[1 + json] : nullptr;
+  const std::size_t rounds =
+      number != nullptr ? std::strtoul(number, nullptr, 10) : kRounds;
+  if (rounds == 0) Fail("usage", "pages [--json] [ROUNDS]");
   std::string directory = "/tmp/zcb-pages-XXXXXX";
   if (::mkdtemp(directory.data()) == nullptr) Fail("directory", "none");
   std::filesystem::create_directory(directory + "/tmpfs");
   std::filesystem::create_directory(directory + "/huge");
   const zcb::bench::ReservedHugePages reserved(kUnits + 2);
-  if (!reserved.ok()) Fail("nr_hugepages", "not so many pages to be had");
-  PrintTable(directory);
+  if (reserved.ok()) {
+    const Rounds rows = MeasureAll(directory, rounds);
+    json ? PrintJson(rows) : PrintTable(rows);
+  } else {
+    fmt::print(stderr, "pages: nr_hugepages: not so many pages to be had\n");
+  }
   std::filesystem::remove_all(directory);
-  return 0;
+  return reserved.ok() ? 0 : kNotRun;
 }
