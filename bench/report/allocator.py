@@ -114,8 +114,51 @@ def run(programs, options):
         print(f"  round {number + 1} done", flush=True)
     show(plan, rounds)
     allocator_targets.show(plan, rounds)
-    return {"rounds": [{cell.name: peers for cell, peers in one_round.items()}
-                       for one_round in rounds.rounds]}
+    return {"rows": result_rows(plan, rounds),
+            "targets": allocator_targets.results(plan, rounds)}
+
+
+# What the programs call it, and what it is called in results.
+FIGURES = {"quiet_ns": "quiet_ns", "median_ns": "median_ns",
+           "cpu_ns": "cpu_ns", "resident_per_live": "resident_per_live",
+           "resident_per_live_after": "resident_per_live_after"}
+
+
+def repetition(figures):
+    one = {"kept": kept(figures)}
+    if "floor_ns" in figures:
+        one |= {"floor_before_ns": figures["floor_ns"],
+                "floor_after_ns": figures["floor_ns"]
+                                  * (1 + figures.get("floor_drift", 0))}
+    one |= {name: figures[theirs] for theirs, name in FIGURES.items()
+            if theirs in figures}
+    if "quiet_ns" not in figures:  # nobody waits for anybody
+        one["cpu_ns"] = figures["cpu_time"]
+    return one
+
+
+def result_rows(plan, rounds):
+    """As all suites return them: a row per cell and peer, a repetition per
+    round."""
+    rows = []
+    for cell in plan:
+        parameters = ({"length_bytes": int(cell.argument)}
+                      if cell.argument.isdigit() else
+                      {"mix": cell.argument} if cell.argument else {})
+        for peer in rounds.peers:
+            found = [one.get(cell, {}).get(peer) for one in rounds.rounds]
+            if not any(found):
+                continue
+            repetitions = [repetition(figures) if figures else {"kept": False}
+                           for figures in found]
+            names = {name for one in repetitions for name in one}
+            rows.append({
+                "question": cell.workload, "peer": peer,
+                "parameters": parameters,
+                "figures": {name: "lower" for name in FIGURES.values()
+                            if name in names},
+                "repetitions": repetitions})
+    return rows
 
 
 def number_text(value):

@@ -73,6 +73,20 @@ def targets(rounds):
                                           "resident_per_live"))
 
 
+def results(plan, rounds):
+    """As all suites return them."""
+    found = []
+    for target in targets(rounds):
+        if target.cell not in plan:
+            continue
+        what, limit, text, verdict = target.row()
+        found.append({
+            "what": what, "limit": limit, "text": text,
+            "measured": tables.median(target.ratios) if target.ratios else None,
+            "met": verdict != "NOT MET" if target.ratios else None})
+    return found
+
+
 def show(plan, rounds):
     everything = [target for target in targets(rounds)
                   if target.cell in plan]

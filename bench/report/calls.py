@@ -81,6 +81,18 @@ def show(rounds, corosync):
     print(f"  Corosync's: {source}\n")
 
 
+def result_rows(rounds, peer):
+    """As all suites return them: a row per call, a repetition per round."""
+    for call, first in (rounds[0] if rounds else {}).items():
+        # A single call has no percentiles.
+        figures = ["p50_ns", "p99_ns"] if first["samples"] > 1 else ["p50_ns"]
+        yield {"question": "call", "peer": peer, "parameters": {"call": call},
+               "figures": dict.fromkeys(figures, "lower"),
+               "repetitions": [{"kept": True} | {name: one[call][name]
+                                                 for name in figures}
+                               for one in rounds]}
+
+
 def run(programs, options):
     program = [str(programs / PROGRAM)]
     # Bazel builds the library beside //bench.
@@ -99,4 +111,6 @@ def run(programs, options):
               f"{os.getloadavg()[0]:.1f}", flush=True)
     show(rounds, corosync)
     calls_targets.show(rounds)
-    return {"rounds": rounds, "corosync": corosync}
+    return {"rows": [*result_rows(rounds, "zcb_libcpg"),
+                     *result_rows(corosync, "corosync")],
+            "targets": calls_targets.results(rounds)}

@@ -37,6 +37,17 @@ TARGETS = [
 ]
 
 
+def results(rounds):
+    """As all suites return them."""
+    return [{"what": target.call,
+             "limit": f"<= {tables.time_text(target.limit_ns)}",
+             "measured": tables.median(target.medians(rounds)),
+             "text": "{1} ({0} .. {2})".format(
+                 *map(tables.time_text, tables.spread(target.medians(rounds)))),
+             "met": target.verdict(rounds) == "met"}
+            for target in TARGETS]
+
+
 def show(rounds):
     print("  targets")
     tables.show(["", "target", "best", "p50", "worst", "verdict"],

@@ -97,6 +97,32 @@ class Rounds:
         return [(one["freed_us"] - one["unlocked_us"]) / 1000
                 for one in self.rounds]
 
+    def result_rows(self):
+        """As all suites return them: a repetition per kill."""
+        parameters = {"members": self.setting.members,
+                      "wait": self.setting.park,
+                      "pages": "4 KiB" if self.setting.pages == "small"
+                               else self.setting.pages,
+                      "touched_mib": self.setting.touched_mib}
+        if self.setting.buffers:
+            parameters["buffers"] = self.setting.buffers
+        # The floor: as many processes that sleep on the victim's pidfd.
+        for peer, first, last in (("zcb", "first_us", "all_us"),
+                                  ("floor_pidfd", "bare_one_us",
+                                   "bare_all_us")):
+            yield {"question": "recovery", "peer": peer,
+                   "parameters": parameters,
+                   "figures": {"first_us": "lower", "all_us": "lower"},
+                   "repetitions": [{"kept": True, "first_us": one[first],
+                                    "all_us": one[last]}
+                                   for one in self.rounds]}
+        if self.setting.buffers:
+            yield {"question": "memory_back", "peer": "zcb",
+                   "parameters": parameters,
+                   "figures": {"memory_back_ms": "lower"},
+                   "repetitions": [{"kept": True, "memory_back_ms": one}
+                                   for one in self.memory_ms()]}
+
     def row(self):
         return [self.setting.title(), us_text(self.values("first_us")),
                 us_text(self.values("bare_one_us")),
@@ -157,6 +183,26 @@ def show_reaping(reaping):
     tables.show(["out as", "mark", "reap", "first allocation"], rows)
 
 
+def verdicts(measured, reaping):
+    """(what, limit, measured, met) of all."""
+    for one in measured:
+        for what, limit, value, met in one.targets():
+            yield one.setting.title() + ": " + what, limit, value, met
+    for name, steps in reaping.items():
+        reap = tables.median(steps["reap_ms"])
+        yield (f"reaped by one process, {name}", f"<= {MEMORY_LIMIT_MS} ms",
+               f"{reap:.1f} ms", reap <= MEMORY_LIMIT_MS)
+
+
+def reaping_rows(reaping):
+    for name, steps in reaping.items():
+        yield {"question": "reaping", "peer": "zcb",
+               "parameters": {"out_as": name},
+               "figures": dict.fromkeys(steps, "lower"),
+               "repetitions": [{"kept": True} | dict(zip(steps, values))
+                               for values in zip(*steps.values())]}
+
+
 def show(measured, reaping):
     print("\n  from SIGKILL until it is told, p50 / p99; members asleep in "
           "cpg_dispatch, and\n  bare waiters on a pidfd of the same process, "
@@ -164,14 +210,8 @@ def show(measured, reaping):
     tables.show(["members", "first member", "1 bare waiter", "all members",
                  "as many bare", "ratio"], [one.row() for one in measured])
     show_reaping(reaping)
-    rows = [[one.setting.title() + ": " + what, limit, value,
-             "met" if met else "NOT MET"]
-            for one in measured for what, limit, value, met in one.targets()]
-    for name, steps in reaping.items():
-        reap = tables.median(steps["reap_ms"])
-        rows.append([f"reaped by one process, {name}",
-                     f"<= {MEMORY_LIMIT_MS} ms", f"{reap:.1f} ms",
-                     "met" if reap <= MEMORY_LIMIT_MS else "NOT MET"])
+    rows = [[what, limit, value, "met" if met else "NOT MET"]
+            for what, limit, value, met in verdicts(measured, reaping)]
     print("\n  targets")
     tables.show(["", "target", "measured", "verdict"], rows)
     print(f"  {len(rows)} targets: "
@@ -184,6 +224,10 @@ def run(programs, options):
                  for setting in settings(options.quick)) if one]
     reaping = run_reaping(programs, options)
     show(measured, reaping)
-    return {"noticing": [{"setting": dataclasses.asdict(one.setting),
-                          "kills": one.rounds} for one in measured],
-            "reaping_ms": reaping}
+    return {"rows": [row for one in measured for row in one.result_rows()]
+                    + list(reaping_rows(reaping)),
+            "targets": [{"what": what, "limit": limit,
+                         "measured": float(value.split()[0]),
+                         "text": value, "met": met}
+                        for what, limit, value, met
+                        in verdicts(measured, reaping)]}
