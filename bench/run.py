@@ -15,8 +15,8 @@ import subprocess
 import sys
 import tempfile
 
-from report import (allocator, builder, calls, environment, kills, pairs,
-                    recovery, selection)
+from report import (allocator, builder, calls, crowd, environment, growth,
+                    kills, pages, pairs, recovery, selection)
 from report.allocator_peers import PEERS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -24,8 +24,11 @@ RESULTS = ROOT / "bench-results"
 SUITES = {
     "alloc": allocator.run,
     "cpg": calls.run,
+    "crowd": crowd.run,
+    "growth": growth.run,
     "kills": kills.run,
     "latency": pairs.latency,
+    "pages": pages.run,
     "recovery": recovery.run,
     "stream": pairs.stream,
 }
@@ -47,6 +50,10 @@ def prepare(options, suites):
     if "recovery" in suites and not builder.build(
             ROOT, ["//bench/recovery:" + name for name in recovery.PROGRAMS]):
         sys.exit("bench: cannot build")
+    for name, module in (("crowd", crowd), ("growth", growth),
+                         ("pages", pages)):
+        if name in suites and not builder.build(ROOT, module.TARGETS):
+            sys.exit("bench: cannot build")
     if "kills" in suites and not builder.build(ROOT, [kills.TARGET]):
         sys.exit("bench: cannot build")
     if "alloc" in suites:
