@@ -73,8 +73,10 @@ struct ProcessWatcher::State {
   bool thread_runs = false;  // with mutex
   pthread_t thread = {};
   std::mutex mutex;
-  std::vector<Slot> slots;  // with mutex; one per lease slot
-  bool must_stop = false;   // with mutex
+  // With mutex; by lease slot, up to the highest one that was ever watched.
+  // Has capacity for all: what is reserved only is not touched.
+  std::vector<Slot> slots;
+  bool must_stop = false;  // with mutex
   // With mutex: slots that are Fresh, Suspected or Left, and perhaps others.
   // Both lists have capacity for all slots.
   std::vector<std::uint16_t> to_look_at;
@@ -308,7 +310,7 @@ Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Start(
     state->on_gone = on_gone;
     state->context = context;
     state->own_namespace = OwnPidNamespace();
-    state->slots.resize(region->geometry().lease_count);
+    state->slots.reserve(region->geometry().lease_count);
     state->to_judge.reserve(region->geometry().lease_count);
     state->to_look_at.reserve(region->geometry().lease_count);
     state->region = std::move(region);
@@ -345,9 +347,15 @@ void ProcessWatcher::Watch(LeaseId lease) {
   const ErrnoSaver errno_saver;
   State& state = *state_;
   if (!state.region->IsOurs()) return;
-  if (lease.slot >= state.slots.size() || lease.generation == 0) return;
+  if (lease.slot >= state.region->geometry().lease_count ||
+      lease.generation == 0) {
+    return;
+  }
   {
     const std::lock_guard<std::mutex> held(state.mutex);
+    if (lease.slot >= state.slots.size()) {
+      state.slots.resize(std::size_t{lease.slot} + 1);
+    }
     State::Slot& slot = state.slots[lease.slot];
     if (slot.lease == lease && slot.stage != State::Stage::kIdle) return;
     if (!state.StartThread()) return;

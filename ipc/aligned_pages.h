@@ -4,14 +4,15 @@
 
 #include <atomic>
 #include <cstdint>
-#include <vector>
 
 #include "allocator/buffer_ref.h"
+#include "allocator/private_mapping.h"
 #include "ipc/message_place.h"
 
 namespace zcb::ipc {
 
-// One bit for each page of the region, in private memory. Without it, a pointer
+// One bit for each page of the region, in private memory that is there once it
+// is written to. Without it, a pointer
 // to the second line of such a payload would pass for an in-line payload, whose
 // header is the first. Means something while a buffer that came from the
 // attachment is live there. Thread-safe: each bit is changed by whoever has
@@ -20,7 +21,11 @@ namespace zcb::ipc {
 class AlignedPages {
  public:
   explicit AlignedPages(std::uint64_t region_bytes)
-      : words_(region_bytes / MessagePlace::kPageBytes / 64 + 1) {}
+      : memory_((region_bytes / MessagePlace::kPageBytes / 64 + 1) *
+                sizeof(Word)),
+        words_(memory_.as<Word>()) {}
+  // False: no private memory; nothing else may be called.
+  bool ok() const { return memory_.ok(); }
 
   bool Has(alloc::BufferRef buffer) const {
     return CanBegin(buffer) &&
@@ -39,6 +44,8 @@ class AlignedPages {
   }
 
  private:
+  using Word = std::atomic<std::uint64_t>;
+
   static bool CanBegin(alloc::BufferRef buffer) {
     return buffer.line() % MessagePlace::kLinesPerPage == 0;
   }
@@ -51,10 +58,12 @@ class AlignedPages {
   static std::uint64_t BitOf(alloc::BufferRef buffer) {
     return std::uint64_t{1} << PageOf(buffer) % 64;
   }
-  const std::atomic<std::uint64_t>& WordOf(alloc::BufferRef buffer) const {
+  const Word& WordOf(alloc::BufferRef buffer) const {
     return words_[IndexOf(buffer)];
   }
-  std::vector<std::atomic<std::uint64_t>> words_;
+
+  alloc::PrivateMapping memory_;
+  Word* words_;
 };
 
 }  // namespace zcb::ipc

@@ -105,11 +105,17 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
       std::make_unique<GroupDirectory>(region->get(), *geometry);
   attachment->aligned_pages_ =
       std::make_unique<AlignedPages>((*region)->geometry().region_bytes);
+  attachment->looked_at_memory_ = alloc::PrivateMapping(
+      (*region)->geometry().lease_count * sizeof(std::atomic<std::uint32_t>));
+  if (!attachment->aligned_pages_->ok() ||
+      !attachment->looked_at_memory_.ok()) {
+    return Failure{Status::kNoMemory, "no private memory"};
+  }
+  attachment->looked_at_ =
+      attachment->looked_at_memory_.as<std::atomic<std::uint32_t>>();
   auto keeps = KeepTable::Make(*region, *geometry);
   if (!keeps) return keeps.failure();
   attachment->keeps_ = std::move(*keeps);
-  attachment->looked_at_ = std::vector<std::atomic<std::uint32_t>>(
-      (*region)->geometry().lease_count);
   attachment->SetRetainBytes(options.retain_bytes.value_or(0));
   attachment->ringer_ = std::make_unique<BellRinger>(region->get());
   attachment->allocator_->SetPressureHook(&RelieveHook, attachment.get());

@@ -16,6 +16,7 @@
 
 #include "allocator/allocator.h"
 #include "allocator/allocator_options.h"
+#include "allocator/private_mapping.h"
 #include "allocator/process_watcher.h"
 #include "allocator/region.h"
 #include "allocator/status.h"
@@ -218,7 +219,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::unique_ptr<KeepTable> keeps_;
   std::unique_ptr<BellRinger> ringer_;
   // By lease slot: the generation that LookAtMembersOf() has us watch.
-  std::vector<std::atomic<std::uint32_t>> looked_at_;
+  alloc::PrivateMapping looked_at_memory_;
+  std::atomic<std::uint32_t>* looked_at_ = nullptr;
   std::mutex join_mutex_;  // guards joins, what follows, and the watcher
   std::uint32_t next_bell_ = 0;
   std::uint16_t next_look_ = 0;  // lease slot, of ReapBeforeJoin()

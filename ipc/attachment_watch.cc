@@ -41,7 +41,7 @@ void Attachment::LookAtMembersOf(const GroupName& name) {
     const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
     const alloc::LeaseId lease = word.lease();
     if (!word.gates() || lease == region_->lease() ||
-        lease.slot >= looked_at_.size() ||
+        lease.slot >= region_->geometry().lease_count ||
         // relaxed: carries nothing; who reads the old one looks once more
         looked_at_[lease.slot].load(std::memory_order_relaxed) ==
             lease.generation) {

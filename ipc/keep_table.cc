@@ -14,12 +14,11 @@ Result<std::unique_ptr<KeepTable>> KeepTable::Make(
   std::unique_ptr<KeepTable> table(new KeepTable);
   table->region_ = std::move(region);
   table->geometry_ = geometry;
-  table->payloads_.reserve(geometry.keep_count);  // TakeRecord() cannot fail
-  table->kept_.resize(geometry.keep_count);
-  // The lowest first: what others look through stays short.
-  for (std::uint32_t i = geometry.keep_count; i-- > 0;) {
-    table->free_records_.push_back(i);
-  }
+  // They grow as records are used, and cannot fail then. Memory that is only
+  // reserved is not touched, and most processes keep little.
+  table->payloads_.reserve(geometry.keep_count);
+  table->kept_.reserve(geometry.keep_count);
+  table->free_records_.reserve(geometry.keep_count);
   return table;
 }
 
@@ -92,8 +91,11 @@ Outcome KeepTable::CountAgain(std::uint32_t index) {
 }
 
 Result<std::uint32_t> KeepTable::TakeRecord() {
-  // Borrowed ones do not use up records, so there is one within the limits.
-  const std::uint32_t index = free_records_.back();
+  // Borrowed ones do not use up records, so there is one within the limits. A
+  // new one only when none is free: what others look through stays short.
+  const bool is_new = free_records_.empty();
+  const auto index = is_new ? static_cast<std::uint32_t>(payloads_.size())
+                            : free_records_.back();
   const std::uint16_t slot = region_->lease().slot;
   auto& high = region_->lease_record(slot).client_word;
   if (high.load(std::memory_order_relaxed) <= index) {  // our own word
@@ -104,8 +106,12 @@ Result<std::uint32_t> KeepTable::TakeRecord() {
     // seq_cst <-> keep.high: readers look at the record from now on
     high.store(index + 1, std::memory_order_seq_cst);
   }
-  if (payloads_.size() <= index) payloads_.resize(std::size_t{index} + 1);
-  free_records_.pop_back();
+  if (is_new) {
+    payloads_.push_back(nullptr);
+    kept_.push_back({});
+  } else {
+    free_records_.pop_back();
+  }
   return index;
 }
 
@@ -223,7 +229,8 @@ Outcome KeepTable::LetGo(alloc::Allocator* allocator, const void* payload) {
 
 void KeepTable::DropRecord(alloc::Allocator* allocator, std::uint32_t index) {
   const alloc::LeaseId lease = region_->lease();
-  const BufferRef ref = kept_[index].buffer;  // ours alone to change
+  // Ours alone to change; not by [], which may look how many there are.
+  const BufferRef ref = kept_.data()[index].buffer;
   std::atomic<std::uint64_t>& record = Records(lease.slot)[index];
   // Damaged: who else holds it is not to be seen; our reaper will see it.
   if (region_->IsDamaged()) return ForgetRecord(index);
