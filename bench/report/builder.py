@@ -42,16 +42,21 @@ def missing_packages(packages):
     return missing
 
 
-def build_peers(root, peers):
-    """The names of the allocators that can be measured here. Each is built by
-    itself, and a program that an earlier build left does not count."""
+def build_peers(root, peers, selection):
+    """The names of the peers that can be measured here, of {name: Peer}. Each is
+    built by itself, and a program that an earlier build left does not count."""
     found = []
-    for name, peer in peers.items():
+    for name, peer in selection.pick(peers).items():
         missing = missing_packages(peer.packages)
         if missing:
-            print(f"skipped: {name}: not installed: {', '.join(missing)}")
+            selection.skip(name, f"not installed: {', '.join(missing)}")
         elif build(root, [f"//bench/allocator:{name}"]):
             found.append(name)
         else:
-            print(f"skipped: {name}: does not build, see above")
+            selection.skip(name, "does not build, see above")
     return found
+
+
+def build_or_exit(root, targets):
+    if not build(root, targets):
+        raise SystemExit("bench: cannot build")

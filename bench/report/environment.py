@@ -4,11 +4,15 @@ import datetime
 import os
 import pathlib
 import platform
+import re
 import subprocess
 
 PACKAGES = ["g++", "libc6", "libbenchmark1debian", "libjemalloc2",
             "libmimalloc2.0", "libtcmalloc-minimal4", "libboost-dev",
-            "libiceoryx-posh2"]
+            "libiceoryx-posh2", "libqb100", "libzmq5", "libnng1",
+            "libdpdk-dev", "corosync"]
+NODE = pathlib.Path("/sys/devices/system")
+HUGE = pathlib.Path("/sys/kernel/mm")
 
 
 def first_line(path):
@@ -28,32 +32,64 @@ def output_of(*command, cwd=None):
         return "unknown"
 
 
-def cpu_model():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
+def cpu_fact(name, text=None):
+    """A line of /proc/cpuinfo, of the first processor; '' if it has none."""
+    text = text or pathlib.Path("/proc/cpuinfo").read_text()
+    found = re.search(rf"^{name}\s*:\s*(.*)$", text, re.MULTILINE)
+    return found.group(1).strip() if found else ""
+
+
+def counter_text(flags, source):
+    """What the programs time with: bench/clock.cc decides by the same bit."""
+    if "nonstop_tsc" in flags.split():
+        return f"invariant TSC, calibrated (kernel: {source})"
+    return f"monotonic clock (kernel: {source})"
+
+
+def chosen(line):
+    """The bracketed word of "always [madvise] never"."""
+    found = re.search(r"\[(\w+)\]", line)
+    return found.group(1) if found else line
+
+
+def installed(packages):
+    """{package: version} of those that are there."""
+    versions = {name: output_of("dpkg-query", "-W", "-f=${Version}", name)
+                for name in packages}
+    return {name: version for name, version in versions.items()
+            if version not in ("", "unknown")}
+
+
+def memory_gib():
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return round(pages / (1 << 30), 1)
 
 
 def describe(root):
-    huge = "/sys/kernel/mm/transparent_hugepage/"
     now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "revision": output_of("git", "describe", "--always", "--dirty",
                               cwd=root),
         "kernel": platform.release(),
-        "cpu": cpu_model(),
+        "cpu": cpu_fact("model name") or platform.machine(),
         "cpus": os.cpu_count(),
+        "cpus_online": first_line(NODE / "cpu/online"),
+        "smt": first_line(NODE / "cpu/smt/active"),
+        "memory_gib": memory_gib(),
         "hypervisor": output_of("systemd-detect-virt"),
-        "governor": first_line(
-            "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "transparent_hugepage": first_line(huge + "enabled"),
-        "transparent_hugepage_shmem": first_line(huge + "shmem_enabled"),
-        "packages": {
-            name: output_of("dpkg-query", "-W", "-f=${Version}", name)
-            for name in PACKAGES
-        },
+        "governor": first_line(NODE / "cpu/cpu0/cpufreq/scaling_governor"),
+        "clock": counter_text(cpu_fact("flags"), first_line(
+            NODE / "clocksource/clocksource0/current_clocksource")),
+        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
+        "transparent_hugepage":
+            chosen(first_line(HUGE / "transparent_hugepage/enabled")),
+        "transparent_hugepage_shmem":
+            chosen(first_line(HUGE / "transparent_hugepage/shmem_enabled")),
+        "hugetlb_2mib_pages":
+            first_line(HUGE / "hugepages/hugepages-2048kB/nr_hugepages"),
+        "compiler": output_of("g++", "--version").split("\n", 1)[0],
+        "packages": installed(PACKAGES),
         "load_at_start": os.getloadavg(),
     }
 
@@ -61,5 +97,6 @@ def describe(root):
 def show(facts):
     print(f"{facts['cpu']}, {facts['cpus']} CPUs, Linux {facts['kernel']}, "
           f"load {facts['load_at_start'][0]:.1f}")
-    print("revision", facts["revision"] + ",",
-          ", ".join(f"{k} {v}" for k, v in facts["packages"].items()))
+    print(f"revision {facts['revision']}, {facts['compiler']}, "
+          f"{facts['clock']}; pages on shared memory: "
+          f"{facts['transparent_hugepage_shmem']}")

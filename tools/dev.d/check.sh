@@ -3,7 +3,7 @@
 
 # A step is a word here, a line in describe() and a function check_STEP.
 readonly kSteps=(format tidy layering edges asan tsan paranoid order models
-  steps storm fuzz clang aarch64 conformance)
+  steps storm fuzz clang aarch64 conformance report ratios)
 # The other halves of the matrix: run when they are named.
 readonly kNamedSteps=(asan-gcc tsan-clang hardened)
 readonly kLibrary=(allocator ipc cpg)
@@ -36,12 +36,21 @@ describe() {
       "(--minutes N, --model NAME)" ;;
     aarch64) echo "5 allocator and ipc, cross-built, under qemu-user" ;;
     conformance) echo "2 CPG programs next to a real Corosync (root)" ;;
+    report) echo "1 the report of the benchmarks, looked at by headless Chromium" ;;
+    ratios) echo "1 zcb beside a few peers, quick, with generous limits" ;;
     *) return 1 ;;
   esac
 }
 
-# The exit code of a step that this machine cannot run.
+# The exit code of a step that this machine cannot run, and why that can be.
 readonly kNotRun=75
+not_run_reason() {
+  case "$1" in
+    report) echo "no Chromium that starts" ;;
+    ratios) echo "the two sides need a CPU each" ;;
+    *) echo "needs root" ;;
+  esac
+}
 
 # Versions matter to the formatter, so the one in tools/packages goes first.
 pick() {
@@ -162,6 +171,14 @@ check_aarch64() {
   run_tests --config=aarch64 //tests/allocator/... //tests/ipc/...
 }
 
+# It must see that a good report is good, and what is wrong with broken ones.
+check_report() { python3 "$ROOT/tests/bench/browser_check.py"; }
+
+check_ratios() {
+  (($(nproc) >= 2)) || return "$kNotRun"
+  python3 "$ROOT/bench/run.py" ratios
+}
+
 cmd_check() {
   local -a steps=() failed=()
   local step started=$SECONDS
@@ -199,7 +216,7 @@ cmd_check() {
     set -e
     case "$code" in
       0) ;;
-      "$kNotRun") result="not run: needs root" ;;
+      "$kNotRun") result="not run: $(not_run_reason "$step")" ;;
       *) failed+=("$step"); result=FAILED ;;
     esac
     echo "== check $step: $result, $((SECONDS - begun)) s"

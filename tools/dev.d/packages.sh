@@ -37,19 +37,27 @@ release_services() {
   ! command -v systemctl >/dev/null || "$@" systemctl disable corosync >&2 || true
 }
 
+# Prints those of the named lists that are not there.
+missing_packages() {
+  local package
+  while read -r package; do
+    is_installed "$package" || echo "$package"
+  done < <(packages_in "$@")
+}
+
 # Installs what is missing from the named lists; quiet when nothing is.
 need_packages() {
-  local -a missing=() as_root=()
-  local package
+  local -a missing=()
   if ! command -v dpkg-query >/dev/null; then
     note "not Debian: needs these from elsewhere: $(packages_in "$@" | xargs)"
     return 0
   fi
-  while read -r package; do
-    is_installed "$package" || missing+=("$package")
-  done < <(packages_in "$@")
-  ((${#missing[@]})) || return 0
+  mapfile -t missing < <(missing_packages "$@")
+  ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
+}
 
+install_packages() {
+  local -a missing=("$@") as_root=()
   if ((EUID != 0)); then
     if ! sudo -n true 2>/dev/null && ! { [[ -t 0 ]] && command -v sudo >/dev/null; }; then
       note "missing packages, and neither root nor sudo to install them. Run:"
@@ -74,4 +82,16 @@ need_packages() {
   fi
   ((!service)) || release_services "${as_root[@]}"
   note "installed in $((SECONDS - started)) s"
+}
+
+# As need_packages, but goes on without those that cannot be had: what needs them
+# is left out, and says so.
+want_packages() {
+  (need_packages "$@") && return 0
+  local package
+  while read -r package; do
+    # One that is not to be found keeps away all others of one command.
+    ((EUID != 0)) || (install_packages "$package") || true
+    is_installed "$package" || note "goes on without $package"
+  done < <(missing_packages "$@")
 }

@@ -1,0 +1,62 @@
+"""The suites: what each needs built, how long it takes, and what runs it."""
+
+import dataclasses
+from typing import Callable
+
+from report import (allocator, allocator_peers, builder, calls, crowd, growth,
+                    kills, pages, pairs, recovery)
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """run(programs, options) returns rows and targets (rows.py); prepare builds
+    what it needs, or ends the program."""
+    run: Callable
+    prepare: Callable  # (root, options)
+    seconds: int       # on two cores, with the peers that are there by default
+    quick_seconds: int
+    what: str
+
+
+def needs(*targets):
+    """Builds them all."""
+    return lambda root, options: builder.build_or_exit(root, targets)
+
+
+def prepare_allocators(root, options):
+    options.peers = builder.build_peers(root, allocator_peers.PEERS,
+                                        options.selection)
+    if "zcb" not in options.peers:
+        raise SystemExit("bench: cannot build")
+
+
+SUITES = {
+    "alloc": Suite(
+        allocator.run, prepare_allocators, 1200, 45,
+        "allocators: pairs, batches, hand-over, churn, memory"),
+    "cpg": Suite(
+        calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 10,
+        "what each call of the CPG API takes"),
+    "crowd": Suite(
+        crowd.run, needs(*crowd.TARGETS), 600, 20,
+        "fan-out, many senders, many groups, bursts, waking"),
+    "growth": Suite(
+        growth.run, needs(*growth.TARGETS), 600, 10,
+        "memory, and what grows with the region and the members"),
+    "kills": Suite(
+        kills.run, needs(kills.TARGET), 600, 30,
+        "a busy process is killed: who is blocked for ever?"),
+    "latency": Suite(
+        pairs.latency, pairs.prepare, 1200, 30,
+        "one way between two processes"),
+    "pages": Suite(
+        pages.run, needs(*pages.TARGETS), 120, 10,
+        "huge pages and 4 KiB ones"),
+    "recovery": Suite(
+        recovery.run,
+        needs(*("//bench/recovery:" + name for name in recovery.PROGRAMS)),
+        1800, 20, "how long a death takes to be told and put right"),
+    "stream": Suite(
+        pairs.stream, pairs.prepare, 1200, 30,
+        "one sender, one receiver, as fast as it goes"),
+}
