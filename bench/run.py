@@ -99,7 +99,7 @@ def run_suites(options):
                "quick": options.quick,
                "environment": environment.describe(ROOT), "suites": {}}
     environment.show(results["environment"])
-    options.progress = progress.Progress(
+    options.progress = progress.current = progress.Progress(
         (name, SUITES[name].quick_seconds if options.quick
          else SUITES[name].seconds) for name in options.suites)
     before = noise.Sample.take()

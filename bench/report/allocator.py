@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from report import allocator_targets, tables
+from report import allocator_targets, progress, tables
 from report.allocator_peers import PEERS, cells
 
 # Two measurements whose floors are further apart were taken on two machines.
@@ -98,6 +98,7 @@ def measure_round(programs, plan, peers, options, number):
         for peer in turns(peers, number):
             if cell.workload not in PEERS[peer].workloads:
                 continue
+            progress.current.step(f"{cell.title}: {peer}")
             figures = measure(programs / "allocator" / peer, cell, options)
             if figures is not None:
                 measured[cell][peer] = figures
@@ -108,7 +109,11 @@ def run(programs, options):
     plan = [cell for cell in cells(options.quick)
             if cell.name.startswith(tuple(options.only.split(",")))]
     rounds = Rounds(options.peers)
-    for number in range(options.rounds or (1 if options.quick else 5)):
+    count = options.rounds or (1 if options.quick else 5)
+    progress.current.plan(count * sum(
+        cell.workload in PEERS[peer].workloads
+        for cell in plan for peer in options.peers))
+    for number in range(count):
         rounds.rounds.append(measure_round(programs, plan, options.peers,
                                            options, number))
         print(f"  round {number + 1} done", flush=True)

@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 
-from report import calls_targets, tables
+from report import calls_targets, progress, tables
 
 PROGRAM = "cpg/calls"
 LIBRARY = "libcpg.so.4"
@@ -100,7 +100,10 @@ def run(programs, options):
     if not (library / LIBRARY).exists():
         raise SystemExit(f"bench: no {library / LIBRARY}")
     rounds, corosync = [], []
-    for number in range(options.rounds or (1 if options.quick else 7)):
+    count = options.rounds or (1 if options.quick else 7)
+    progress.current.plan(count)
+    for number in range(count):
+        progress.current.step(f"round {number + 1}")
         rounds.append(run_once(program, library, options))
         if options.corosync:
             # The same program on the system's library, where the prefix says

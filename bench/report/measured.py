@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 
-from report import tables
+from report import progress, tables
 
 # A repetition between floors that differ by more was taken on two machines.
 FLOOR_DRIFT_LIMIT = 0.15
@@ -58,8 +58,10 @@ def same_names(*names):
 
 def measure(programs, cells, rounds, cpus):
     """Every cell once in each round, forwards and backwards in turn."""
+    progress.current.plan(rounds * len(cells))
     for number in range(rounds):
         for cell in cells if number % 2 == 0 else cells[::-1]:
+            progress.current.step(" ".join((cell.program, *cell.arguments)))
             done = subprocess.run(
                 [programs / cell.program, "--json", f"--cpus={cpus}",
                  *cell.arguments], check=True, text=True,

@@ -85,6 +85,19 @@ class Progress:
                 f"{duration_text(self.left_s())}{late} left  {what}")
 
 
+class Nowhere:
+    """What a suite talks to when nobody watches."""
+
+    def plan(self, steps):
+        pass
+
+    def step(self, what):
+        pass
+
+
+current = Nowhere()  # that of the run, as run.py sets it
+
+
 class Screen:
     """Shows a Progress while it is entered. On a terminal standard output is
     wrapped meanwhile, so that what is printed does not run into the bar."""

@@ -8,7 +8,7 @@ from report import rows, tables
 ARGUMENTS = ["alloc", "latency", "stream", "--quick", "--rounds", "3",
              "--only", "pair/64,pair/4096"]
 # Whatever a suite calls them.
-PEERS = frozenset({"zcb", "jemalloc", "zcb_cpg", "seqpacket"})
+PEERS = frozenset({"zcb", "jemalloc", "zcb_cpg", "zcb_native", "seqpacket"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Limit:
 
 
 BUSY_64 = {"length_bytes": 64, "touched": True, "wait": "busy"}
-SEQPACKET = ("seqpacket", "seqpacket_spin")
+SEQPACKET = ("seqpacket",)
 LIMITS = (
     Limit("pair", {"length_bytes": 64}, "zcb", ("jemalloc",), at_most=1.5),
     Limit("pair", {"length_bytes": 4096}, "zcb", ("jemalloc",), at_most=1.5),

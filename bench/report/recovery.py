@@ -5,7 +5,7 @@ import dataclasses
 import json
 import subprocess
 
-from report import tables
+from report import progress, tables
 
 PROGRAMS = ["noticing", "recovery"]
 NOT_RUN = 75  # exit code: needs root
@@ -151,6 +151,7 @@ class Rounds:
 
 def run_noticing(programs, setting, kills):
     """None where it cannot run."""
+    progress.current.step(setting.title())
     done = subprocess.run(
         [programs / "recovery" / "noticing", *setting.arguments(kills)],
         text=True, stdout=subprocess.PIPE, check=False)
@@ -219,9 +220,11 @@ def show(measured, reaping):
 
 
 def run(programs, options):
+    progress.current.plan(len(settings(options.quick)) + 1)
     measured = [one for one in
                 (run_noticing(programs, setting, kills_of(setting, options))
                  for setting in settings(options.quick)) if one]
+    progress.current.step("a survivor that reaps alone")
     reaping = run_reaping(programs, options)
     show(measured, reaping)
     return {"rows": [row for one in measured for row in one.result_rows()]

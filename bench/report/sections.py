@@ -1,8 +1,7 @@
 """From rows to figures: which plots a question gets.
 
 A question is drawn in facets: one for each combination of its parameters, except
-the one that the lines run over (the first of QUANTITIES that has two values). A
-row that lacks a parameter belongs to every facet: a floor that has no "wait".
+the one that the lines run over (the first of QUANTITIES that has two values).
 """
 
 import dataclasses
@@ -30,6 +29,8 @@ class Facet:
     parameters: dict
     quantity: str  # a parameter, or ""
     rows: list
+    # Its rows are in another facet, too, which draws all else.
+    curves_only: bool = False
     # One of so many single figures that they are read side by side.
     is_one_of_many: bool = False
 
@@ -60,44 +61,64 @@ def is_numeric(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def quantity_of(question_rows):
-    """The parameter that lines run over, or ''."""
+def quantities_of(question_rows):
+    """The parameters that lines can run over, the best one first."""
     seen = {}
     for row in question_rows:
         for name, value in row["parameters"].items():
             if is_numeric(value) and value > 0:
                 seen.setdefault(name, set()).add(value)
     several = [name for name, found in seen.items() if len(found) > 1]
-    return next((name for name in (*QUANTITIES, *several) if name in several),
-                "")
+    return [name for name in dict.fromkeys((*QUANTITIES, *several))
+            if name in several]
 
 
-def is_within(few, many):
-    return all(many.get(name) == value for name, value in few.items()
-               if name in many) and set(few) <= set(many)
+def others_of(row, quantity):
+    return {name: value for name, value in row["parameters"].items()
+            if name != quantity}
+
+
+def belongs(row, parameters, quantity):
+    """A floor that lacks a parameter is the same for all values of it."""
+    others = others_of(row, quantity)
+    if rows.is_floor(row["peer"]):
+        return others.items() <= parameters.items()
+    return others == parameters
+
+
+def facets_over(question, question_rows, quantity):
+    combinations = []
+    for row in sorted(question_rows, key=lambda row: rows.is_floor(row["peer"])):
+        others = others_of(row, quantity)
+        if rows.is_floor(row["peer"]) and any(
+                others.items() <= one.items() for one in combinations):
+            continue
+        if others not in combinations:
+            combinations.append(others)
+    return [Facet(question, parameters, quantity,
+                  [row for row in question_rows
+                   if belongs(row, parameters, quantity)])
+            for parameters in combinations]
 
 
 def facets_of(question, question_rows):
-    quantity = quantity_of(question_rows)
-    combinations = []
-    for row in question_rows:
-        others = {name: value for name, value in row["parameters"].items()
-                  if name != quantity}
-        if others not in combinations:
-            combinations.append(others)
-    wide = [one for one in combinations
-            if not any(one != other and is_within(one, other)
-                       for other in combinations)]
-    found = []
-    for parameters in wide:
-        mine = [row for row in question_rows
-                if is_within({name: value
-                              for name, value in row["parameters"].items()
-                              if name != quantity}, parameters)]
-        found.append(Facet(question, parameters, quantity, mine))
-    for facet in found:
-        facet.is_one_of_many = not quantity and len(found) > MANY_FACETS
-    return found
+    """Lines run over the first quantity; over the others where that shows rows
+    which were not shown before. What is left are single figures."""
+    found, shown = [], set()
+    for number, quantity in enumerate(quantities_of(question_rows)):
+        fresh = [facet for facet
+                 in facets_over(question, question_rows, quantity)
+                 if len(facet.places()) > 1
+                 and any(id(row) not in shown for row in facet.rows)]
+        for facet in fresh:
+            facet.curves_only = number > 0
+            shown.update(id(row) for row in facet.rows)
+        found += fresh
+    rest = [row for row in question_rows if id(row) not in shown]
+    singles = facets_over(question, rest, "")
+    for facet in singles:
+        facet.is_one_of_many = len(singles) > MANY_FACETS
+    return found + singles
 
 
 def figures_of(facet):
@@ -194,7 +215,7 @@ class Painter:
         name = f"{units.name(figure)} over {facet.quantity.replace('_', ' ')}"
         better = better_of(facet, figure)
         return charts.lines(
-            self.identity("curve", facet, figure),
+            self.identity("curve", facet, facet.quantity, figure),
             f"{self.heading(facet)}: {name}",
             f"One line per peer, both axes logarithmic, {better} is better. "
             "Markers are medians, thin vertical lines go from the least to the "
@@ -281,6 +302,9 @@ class Painter:
         percentiles, others = figures_of(facet)
         first = [*percentiles[:1], *others]
         curves = [self.curve(facet, figure) for figure in first]
+        if facet.curves_only:
+            return {"curves": [one for one in curves if one],
+                    "percentiles": [], "bars": []}
         bars = self.bars(facet, first[0])
         return {"curves": [one for one in curves if one],
                 "percentiles": self.percentiles(facet), "bars": bars}

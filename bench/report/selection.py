@@ -2,8 +2,7 @@
 
 # Measured even if nobody asks: what the targets are about, and what shows the
 # order of magnitude. A suite may name others. Ours and the floors always are.
-DEFAULTS = frozenset({"jemalloc", "mimalloc", "bare_ring", "seqpacket",
-                      "seqpacket_spin", "seqpacket_block"})
+DEFAULTS = frozenset({"jemalloc", "mimalloc"})
 
 
 def is_always(name):

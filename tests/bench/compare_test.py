@@ -39,8 +39,8 @@ class CompareTest(unittest.TestCase):
 
     def test_noise_of_one_distribution_is_the_same(self):
         found = [judged(made_up.noisy(seed, 100), made_up.noisy(seed + 500, 100))
-                 for seed in range(200)]
-        self.assertGreaterEqual(found.count("same"), 198)
+                 for seed in range(100)]
+        self.assertGreaterEqual(found.count("same"), 99)
 
     def test_a_sure_but_tiny_difference_is_the_same(self):
         self.assertEqual(judged([100 + i / 100 for i in range(7)],

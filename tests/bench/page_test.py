@@ -129,6 +129,29 @@ class FacetTest(unittest.TestCase):
         self.assertEqual([(one.parameters, one.quantity) for one in found],
                          [({"length_bytes": 64}, "receivers")])
 
+    def test_a_second_quantity_shows_what_the_first_did_not(self):
+        members, region = self.facets(
+            *({"region_mib": 1024, "members": n} for n in (1, 16, 64)),
+            *({"region_mib": n, "members": 1} for n in (64, 4096)))
+        self.assertEqual((members.quantity, members.places()),
+                         ("members", [1, 16, 64]))
+        self.assertEqual((region.quantity, region.places()),
+                         ("region_mib", [64, 1024, 4096]))
+        self.assertTrue(region.curves_only)
+
+    def test_a_whole_grid_is_shown_once(self):
+        found = self.facets(*({"length_bytes": size, "receivers": n}
+                              for size in (64, 128) for n in (1, 2)))
+        self.assertEqual({one.quantity for one in found}, {"length_bytes"})
+
+    def test_what_stands_alone_is_a_single_figure(self):
+        line, single = self.facets(
+            {"length_bytes": 64, "wait": "busy"},
+            {"length_bytes": 128, "wait": "busy"},
+            {"length_bytes": 64, "wait": "sleep"})
+        self.assertEqual(single.quantity, "")
+        self.assertEqual(single.title, "64 B, asleep")
+
     def test_a_floor_is_in_every_facet_that_it_fits(self):
         rows_of_all = [made_up.row("zcb", [1], length_bytes=size, wait=wait)
                        for size in (1, 2) for wait in ("busy", "sleep")]
