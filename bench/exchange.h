@@ -9,19 +9,25 @@
 #include "bench/failure.h"
 #include "bench/payload.h"
 #include "bench/peers/peer.h"
+#include "bench/process_pair.h"
 
 namespace zcb::bench {
 
 template <Peer P>
 void SendOne(P& peer, Touch touch, std::uint64_t number,
              std::size_t length_bytes) {
+  PatientSpin spin;
   std::span<std::byte> payload = peer.Prepare(length_bytes);
   while (payload.empty()) {
     peer.Service();
+    spin.Turn();
     payload = peer.Prepare(length_bytes);
   }
   WritePayload(touch, number, payload.data(), length_bytes);
-  while (!peer.Send()) peer.Service();
+  while (!peer.Send()) {
+    peer.Service();
+    spin.Turn();
+  }
 }
 
 // Checks that messages come whole, in order, each once.
@@ -33,14 +39,17 @@ class OrderedReader {
   // Until so many have come in all.
   template <Peer P>
   void ReceiveUpTo(P& peer, std::uint64_t count) {
+    PatientSpin spin;
     while (next_ < count) {
-      peer.Receive([this](std::span<const std::byte> message) {
-        if (message.size() != length_bytes_ ||
-            !ReadPayload(touch_, next_, message.data(), message.size())) {
-          Fail("message {} came damaged or out of order", next_);
-        }
-        ++next_;
-      });
+      const bool is_there =
+          peer.Receive([this](std::span<const std::byte> message) {
+            if (message.size() != length_bytes_ ||
+                !ReadPayload(touch_, next_, message.data(), message.size())) {
+              Fail("message {} came damaged or out of order", next_);
+            }
+            ++next_;
+          });
+      if (!is_there) spin.Turn();
     }
   }
 

@@ -9,13 +9,14 @@
 namespace zcb::bench {
 namespace {
 
-constexpr std::uint64_t kWarmup = 2'000;
-constexpr std::uint64_t kRoundTrips = 20'000;
+constexpr std::uint64_t kWarmup = 1'000;
+constexpr std::uint64_t kRoundTrips = 10'000;
 
 using Line = std::atomic<std::uint64_t>;
 
 void WaitFor(const Line& line, std::uint64_t value) {
-  while (line.load(std::memory_order_acquire) != value) {
+  for (PatientSpin spin; line.load(std::memory_order_acquire) != value;) {
+    spin.Turn();
   }
 }
 

@@ -175,13 +175,16 @@ PairFigures RunPair(PairPlaces places, unsigned limit_s,
   return shared.page->result;
 }
 
+void PatientSpin::GiveWay() { ::sched_yield(); }
+
 void PassGate(PairPage& page, Side side) {
   auto& mine = side == Side::kFirst ? page.first_gate : page.second_gate;
   auto& other = side == Side::kFirst ? page.second_gate : page.first_gate;
   const std::uint64_t gate = mine.load(std::memory_order_relaxed) + 1;
   // release/acquire: what either side did before the gate is seen behind it.
   mine.store(gate, std::memory_order_release);
-  while (other.load(std::memory_order_acquire) < gate) {
+  for (PatientSpin spin; other.load(std::memory_order_acquire) < gate;) {
+    spin.Turn();
   }
 }
 

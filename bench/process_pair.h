@@ -73,6 +73,21 @@ using SideFunction = std::function<void(PairPage&)>;
 PairFigures RunPair(PairPlaces places, unsigned limit_s,
                     const SideFunction& first, const SideFunction& second);
 
+// For a loop that waits for the other side: where the machine is so busy that
+// the other side has no CPU, ours may be what it waits for. On a quiet machine
+// no wait is that long.
+class PatientSpin {
+ public:
+  void Turn() {
+    constexpr unsigned kTurnsOfPatience = 1 << 16;
+    if (++turns_ % kTurnsOfPatience == 0) GiveWay();
+  }
+
+ private:
+  static void GiveWay();
+  unsigned turns_ = 0;
+};
+
 // Both sides pass together. Spins.
 void PassGate(PairPage& page, Side side);
 
