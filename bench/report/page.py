@@ -104,7 +104,11 @@ def facet_table(facet, against):
             cells = [peer]
             if facet.quantity:
                 cells.append(sections.plain(facet.quantity, place))
-            cells += [figure_text(row, name) for name in names]
+            # The spread of all of many would be too wide to read.
+            cells += [figure_text(row, name)
+                      if name == names[0] or len(names) <= 3 else
+                      units.text(name, tables.median(rows.values(row, name)))
+                      for name in names]
             cells.append(f"{len(rows.kept(row))} of {len(row['repetitions'])}")
             if against:
                 base = facet.find(against, place)

@@ -39,7 +39,8 @@ def ratio_text(values):
     low, middle, high = spread(values)
     if middle != middle:
         return "-"
-    return f"{middle:.2f} ({low:.2f} .. {high:.2f})"
+    digits = 2 if middle >= 0.1 else 3
+    return f"{middle:.{digits}f} ({low:.{digits}f} .. {high:.{digits}f})"
 
 
 def show(head, rows):
