@@ -30,7 +30,8 @@ RESULTS = ROOT / "bench-results"
 
 def parse_run(arguments):
     parser = argparse.ArgumentParser(
-        prog="tools/dev bench", description="Runs zcb's benchmarks next to those of its peers.",
+        prog="tools/dev bench",
+        description="Runs zcb's benchmarks next to those of its peers.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="suites:\n" + "\n".join(
             f"  {name:<10} {suite.what}" for name, suite in SUITES.items())
@@ -83,13 +84,33 @@ def run_suite(name, options):
     print(f"\n== {name} ==", flush=True)
     options.progress.begin(name)
     before, begun = noise.Sample.take(), time.monotonic()
-    result = SUITES[name].run(options.programs, options)
-    found, targets = rows.of_suite(result)
+    failed = ""
+    try:
+        found, targets = rows.of_suite(
+            SUITES[name].run(options.programs, options))
+    except subprocess.CalledProcessError as error:
+        # The others' hours of work are not to be lost with it.
+        found, targets = [], []
+        failed = f"{name}: failed: {' '.join(map(str, error.cmd))}"
+        print(f"  {failed}", flush=True)
     options.progress.end()
-    return {
-        "rows": found, "targets": targets,
-        "seconds": round(time.monotonic() - begun, 1),
-        "noise": noise.of_suite(before, noise.Sample.take(), found)}
+    return {"rows": found, "targets": targets, "failed": failed,
+            "seconds": round(time.monotonic() - begun, 1),
+            "noise": noise.of_suite(before, noise.Sample.take(), found)}
+
+
+def measure(results, options):
+    """Every suite; why it ended before the last, in a list."""
+    for name in options.suites:
+        try:
+            results[name] = run_suite(name, options)
+        except KeyboardInterrupt:
+            return [f"interrupted in {name}"]
+    return []
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def run_suites(options):
@@ -108,13 +129,16 @@ def run_suites(options):
         # One place for all regions, so that nothing can be left behind.
         os.environ["ZCB_DIR"] = region
         with progress.Screen(options.progress):
-            for name in options.suites:
-                results["suites"][name] = run_suite(name, options)
+            ended = measure(results["suites"], options)
     facts = results["environment"]
     facts["load_at_end"] = os.getloadavg()
     facts["whole_run"] = noise.between(before, noise.Sample.take())
     results["skipped"] = options.selection.skipped
-    results["warnings"] = (noise.warnings(results["suites"])
+    results["failed"] = [result["failed"]
+                         for result in results["suites"].values()
+                         if result["failed"]] + ended
+    results["warnings"] = (results["failed"]
+                           + noise.warnings(results["suites"])
                            + options.selection.warnings())
     return results
 
@@ -134,9 +158,10 @@ def show_end(results):
              for target in result["targets"]]
     missed = [target for target in every if target.get("met") is False]
     print(f"  {len(every)} targets: "
-          f"{sum(target['met'] is True for target in every)} met, "
+          f"{sum(target.get('met') is True for target in every)} met, "
           f"{len(missed)} not met, "
-          f"{sum(target['met'] is None for target in every)} not measured")
+          f"{sum(target.get('met') is None for target in every)} not "
+          "measured")
     for target in missed:
         print(f"  NOT MET: {target['what']}: {target['limit']}, "
               f"measured {target['text']}")
@@ -162,12 +187,10 @@ def write(results, options):
 def main_run(arguments):
     options = parse_run(arguments)
     options.command = " ".join(["tools/dev bench", *arguments])
-    # So that the regions go, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended"))
     results = run_suites(options)
     show_end(results)
     write(results, options)
-    return 0
+    return 1 if results["failed"] else 0
 
 
 def main_report(arguments):
@@ -208,6 +231,8 @@ def main_ratios(arguments):
 
 
 def main():
+    # So that the regions go, and what was measured does not.
+    signal.signal(signal.SIGTERM, interrupt)
     commands = {"report": main_report, "compare": main_compare,
                 "ratios": main_ratios}
     arguments = sys.argv[1:]

@@ -3,11 +3,14 @@
 import contextlib
 import io
 import os
+import subprocess
 import unittest
+import unittest.mock
 
 import made_up
+import run
 from report import (environment, noise, progress, ratio_limits, rows,
-                    selection)
+                    selection, suites)
 
 
 class Clock:
@@ -179,6 +182,70 @@ class RatioLimitsTest(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()):
             self.assertEqual(ratio_limits.judge(made_up.results(), [
                 self.limit(at_most=1)]), 1)
+
+
+def suite(rows_of_it):
+    return suites.Suite(rows_of_it, lambda *_: None, 1, 1, "made up")
+
+
+class RunTest(unittest.TestCase):
+    def run_suites(self, *names):
+        def good(*_):
+            return {"rows": [made_up.row("zcb", [1, 2])],
+                    "targets": [{"what": "x", "limit": "<= 1", "measured": 2,
+                                 "text": "2", "met": False}]}
+
+        def failing(*_):
+            raise subprocess.CalledProcessError(1, ["program", "--json"])
+
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        def wrong(*_):
+            return [made_up.row("zcb", [1]) | {"figures": {}}]
+
+        self.said = io.StringIO()
+        made = {"good": good, "failing": failing, "wrong": wrong,
+                "interrupted": interrupted}
+        with unittest.mock.patch.dict(
+                run.SUITES, {name: suite(made[name]) for name in made}), \
+                unittest.mock.patch.object(
+                    run.environment, "describe",
+                    lambda _: made_up.whole_run()["environment"]), \
+                unittest.mock.patch.object(run.environment, "show"), \
+                contextlib.redirect_stdout(self.said):
+            options = run.parse_run([*names, "--programs", "/nowhere"])
+            options.command = "made up"
+            results = run.run_suites(options)
+            run.show_end(results)
+        return results
+
+    def test_what_a_suite_returns_is_in_the_results(self):
+        results = self.run_suites("good")
+        self.assertEqual(results["failed"], [])
+        self.assertEqual(len(results["suites"]["good"]["rows"]), 1)
+        self.assertIn("NOT MET: x: <= 1, measured 2", self.said.getvalue())
+
+    def test_a_suite_that_fails_leaves_the_others_their_figures(self):
+        results = self.run_suites("failing", "good")
+        self.assertEqual(results["failed"], ["failing: failed: program --json"])
+        self.assertTrue(results["suites"]["good"]["rows"])
+        self.assertIn("WARNING: failing: failed", self.said.getvalue())
+
+    def test_an_interrupt_keeps_what_is_there(self):
+        results = self.run_suites("good", "interrupted", "failing")
+        self.assertEqual(list(results["suites"]), ["good"])
+        self.assertEqual(results["failed"], ["interrupted in interrupted"])
+
+    def test_a_bad_row_is_an_error_of_ours(self):
+        with self.assertRaisesRegex(ValueError, "no figures"):
+            self.run_suites("wrong")
+
+    def test_an_unknown_suite_is_a_usage_error(self):
+        with contextlib.redirect_stderr(io.StringIO()), \
+                self.assertRaises(SystemExit) as ended:
+            run.parse_run(["latencies"])
+        self.assertEqual(ended.exception.code, 2)
 
 
 class RowsTest(unittest.TestCase):
