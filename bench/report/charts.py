@@ -184,14 +184,26 @@ def one_bar(bar, scale, one, y, row, left):
         class_=bar.look.colour, data_peer=bar.peer)
 
 
+def legend(looks, x, y):
+    """Markers and names in a line, the first at x."""
+    parts = []
+    for peer, look in looks.items():
+        parts.append(svg.tag("g", svg.marker(look.marker, x, y),
+                             class_=look.colour))
+        parts.append(svg.text(x + 10, y + 4, peer, class_="label"))
+        x += 34 + 7 * len(peer)
+    return "".join(parts)
+
+
 def dots(identity, name, description, figure, categories, width=680):
     """One line for each category: [(label, [Series of one point])]."""
-    row, top, left, right = 22, 10, 300, 90
+    row, top, left, right = 22, 34, 300, 90
     end = top + row * len(categories)
     everything = [bound for _, all_series in categories for s in all_series
                   for p in s.points for bound in (p.low, p.high)]
     scale = svg.Log(*svg.log_range(everything), left, width - right)
-    parts = []
+    parts = [legend({s.peer: s.look for _, all_series in categories
+                     for s in all_series}, left, 12)]
     for tick in scale.ticks()[0]:
         parts.append(svg.line(scale.at(tick), top, scale.at(tick), end,
                               class_="grid"))
