@@ -18,9 +18,10 @@ def prepare(root, options):
         options.pair_programs = pair_peers.build(root, options)
 
 
-def built_before(programs):
+def built_before(programs, options):
     return [name for name in pair_peers.PROGRAMS
-            if (programs / "peers" / name).exists()]
+            if options.selection.wants(name, pair_peers.BY_DEFAULT)
+            and (programs / "peers" / name).exists()]
 
 
 def corosync_command(options):
@@ -41,7 +42,8 @@ def corosync_command(options):
 
 
 def measure(command, programs, options):
-    names = getattr(options, "pair_programs", None) or built_before(programs)
+    names = getattr(options, "pair_programs", None) or built_before(
+        programs, options)
     with_corosync = []
     if "corosync_cpg" in names and command != "copy":
         with_corosync = corosync_command(options)
