@@ -127,6 +127,7 @@ class IceoryxPeer {
 }  // namespace zcb::bench
 
 int main(int argc, char** argv) {
+  zcb::bench::TakePlacesForRoudi();
   return zcb::bench::RunPeerProgram<zcb::bench::IceoryxPeer>(argc, argv,
                                                              "iceoryx");
 }

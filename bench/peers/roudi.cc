@@ -65,6 +65,8 @@ std::string WriteConfig(std::size_t chunk_bytes, std::size_t chunks) {
 
 }  // namespace
 
+void TakePlacesForRoudi() { HaveOwnPlaces(); }
+
 Roudi::Roudi(std::size_t chunk_bytes, std::size_t chunks) {
   if (::access(kDaemon, X_OK) != 0) Fail("no {}", kDaemon);
   if (!HaveOwnPlaces()) {

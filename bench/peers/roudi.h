@@ -8,10 +8,12 @@
 
 namespace zcb::bench {
 
-// One pool of chunks of one size. While it lives, this process and its children
-// see a /dev/shm and a /tmp of their own where that is permitted (root), since
-// the daemon is one for the machine; elsewhere it must be the only one. The
-// first of them stays where it is: its mounts serve the following ones.
+// The daemon is one for the machine. Where it is permitted (root), this process
+// and its children see a /dev/shm and a /tmp of their own from here on;
+// elsewhere it must be the only one. To be called before anything is put there.
+void TakePlacesForRoudi();
+
+// One pool of chunks of one size.
 class Roudi {
  public:
   Roudi(std::size_t chunk_bytes, std::size_t chunks);

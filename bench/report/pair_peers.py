@@ -49,6 +49,10 @@ PROGRAMS = {program.name: program for program in (
     Program("nng", ("libnng-dev",)),
 )}
 
+SIZES = [64, 4096, 65536, 1 << 20]
+# A message of CPG_MODEL_V1 is at most 1 MiB with Corosync's own header.
+CPG_V1_SIZES = [64, 4096, 65536, 1000 << 10]
+
 # CPG_MODEL_V1 of one program on two libraries: the names of its variants.
 ON_ZCB = {"cpg_v1": "zcb_cpg_v1", "cpg_v1_one": "zcb_cpg_v1_one",
           "cpg_v1_zcb": "zcb_cpg_v1_zcb"}
@@ -70,6 +74,10 @@ class Variant:
     @property
     def is_cpg_v1(self):
         return self.program == "corosync_cpg"
+
+    def sizes(self):
+        """Of the messages that are asked for."""
+        return CPG_V1_SIZES if self.is_cpg_v1 else SIZES
 
 
 def variants_of(directory, name, on_corosync=False):

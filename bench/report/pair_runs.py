@@ -5,9 +5,6 @@ import os
 import subprocess
 import sys
 
-SIZES = [64, 4096, 65536, 1 << 20]
-# A message of CPG_MODEL_V1 is at most 1 MiB with Corosync's own header.
-CPG_V1_SIZES = [64, 4096, 65536, 1000 << 10]
 QUICK_SIZES = [64, 4096]
 TRIES = 2  # when the floor moved meanwhile
 
@@ -23,12 +20,10 @@ class Measurement:
         self.options = options
         self.with_corosync = with_corosync  # the words that start one; or none
         self.rows = {}  # (peer, wait, length_bytes, touched): row
-        self.failed = {}  # peer: why
+        self.failed = {}  # (peer, wait): why
 
     def sizes(self, variant):
-        if self.options.quick:
-            return QUICK_SIZES
-        sizes = CPG_V1_SIZES if variant.is_cpg_v1 else SIZES
+        sizes = QUICK_SIZES if self.options.quick else variant.sizes()
         return [size for size in sizes if size <= variant.largest_bytes]
 
     def touches(self):
@@ -59,7 +54,7 @@ class Measurement:
         found = [json.loads(line) for line in done.stdout.splitlines()]
         if done.returncode != 0:
             words = done.stderr.strip().splitlines()[-1:] or ["no word"]
-            self.failed[variant.peer] = words[0]
+            self.failed[variant.peer, variant.wait] = words[0]
             print(f"  {variant.peer}: failed: {words[0]}", file=sys.stderr,
                   flush=True)
         return found
@@ -79,13 +74,16 @@ class Measurement:
         else:
             kept["repetitions"][number] = repetitions[0]
 
+    def has_failed(self, variant):
+        return (variant.peer, variant.wait) in self.failed
+
     def is_kept(self, variant, size, touch, number):
         row = self.rows.get((variant.peer, variant.wait, size, touch == "yes"))
         return bool(row) and row["repetitions"][number]["kept"]
 
     def measure(self, variant, size, touch, number):
         for _ in range(1 if self.options.quick else TRIES):
-            if variant.peer in self.failed:
+            if self.has_failed(variant):
                 return
             for row in self.call(variant, [size], [touch]):
                 self.keep(variant, row, number)
@@ -115,7 +113,7 @@ class Measurement:
         # A Corosync of its own is started for each of these, so all sizes go
         # at once.
         for variant in order:
-            if variant.on_corosync and variant.peer not in self.failed:
+            if variant.on_corosync and not self.has_failed(variant):
                 self.step(f"round {number + 1}, {variant.peer}")
                 for row in self.call(variant, self.sizes(variant),
                                      self.touches()):

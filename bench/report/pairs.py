@@ -56,13 +56,19 @@ def measure(command, programs, options):
             variants += pair_peers.variants_of(programs / "peers", name, True)
     measured = Measurement(command, programs, variants, options,
                            with_corosync).run()
-    for variant in variants:
-        if not options.quick and variant.largest_bytes < 1 << 20:
-            print(f"  left out: {variant.peer} beyond its largest message, "
-                  f"{tables.size_text(variant.largest_bytes)}")
-    for peer, why in measured.failed.items():
-        options.selection.skip(peer, f"failed: {why}")
+    if not options.quick:
+        for peer, largest in left_out(variants).items():
+            print(f"  left out: {peer} beyond its largest message, "
+                  f"{tables.size_text(largest)}")
+    for (peer, wait), why in measured.failed.items():
+        options.selection.skip(f"{peer}, {wait}", f"failed: {why}")
     return measured
+
+
+def left_out(variants):
+    """{peer: its largest message} of those that cannot have all sizes."""
+    return {variant.peer: variant.largest_bytes for variant in variants
+            if variant.largest_bytes < max(variant.sizes())}
 
 
 def kept(row):

@@ -7,6 +7,7 @@
 #
 # Exit code: the command's; 77: no namespaces here (needs root); 78: corosync
 # is not installed or did not come up, and its log is on standard error.
+# ZCB_COROSYNC_SCHED_RR=yes gives it real-time priority.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin"
 
