@@ -2,7 +2,6 @@
 // the system's header and linked to the system's libcpg: measures ours where
 // LD_LIBRARY_PATH leads to it, and a real Corosync where a daemon answers.
 #include <corosync/cpg.h>
-#include <dirent.h>
 #include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>

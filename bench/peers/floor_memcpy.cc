@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "bench/clock.h"
@@ -12,7 +13,9 @@
 #include "bench/machine_load.h"
 #include "bench/pair_program.h"
 #include "bench/pair_questions.h"
+#include "bench/peers/peer.h"
 #include "bench/peers/private_buffer.h"
+#include "bench/process_pair.h"
 #include "bench/quantiles.h"
 
 namespace zcb::bench {

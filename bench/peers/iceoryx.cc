@@ -1,6 +1,7 @@
 // Peer: iceoryx 2.0 with its daemon, a topic for each direction. Nothing is
 // lost: a publisher waits for a full queue.
 #include <fmt/format.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "bench/failure.h"
 #include "bench/pair_questions.h"

@@ -1,5 +1,6 @@
 // Peer: zcb's own C++ interface, ipc::Member, in a group of two.
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "bench/pair_questions.h"
 #include "bench/peers/peer.h"
 #include "ipc/attachment.h"
+#include "ipc/deadline.h"
 #include "ipc/doorbell.h"
 #include "ipc/futex.h"
 #include "ipc/group_name.h"
