@@ -148,7 +148,8 @@ class Growth {
       CrowdMember member(CrowdMember::Wait::kSpin);
       member.AwaitMembers(options_.members);
       const std::uint64_t joined = clock_.Now();
-      Check(cpg_leave(member.handle(), nullptr), "cpg_leave");
+      const cpg_name group{5, "crowd"};
+      Check(cpg_leave(member.handle(), &group), "cpg_leave");
       AwaitLeave(member.handle());
       leave_us.push_back(Us(joined, clock_.Now()));
       join_us.push_back(Us(start, joined));
