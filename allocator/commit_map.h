@@ -4,32 +4,41 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
+
+#include "allocator/private_mapping.h"
 
 namespace zcb::alloc {
 
-// One private bit per page; only ever set (the meta file never shrinks).
-// Reads are lock-free; any thread.
+// One private bit per page; only ever set (the meta file never shrinks). The
+// bits are there once they are set: a large region has many pages, of which few
+// are ever used. Reads are lock-free; any thread.
 class CommitMap {
  public:
   CommitMap() = default;
   explicit CommitMap(std::uint64_t page_count)
-      : words_(std::make_unique<std::atomic<std::uint64_t>[]>(page_count / 64 +
-                                                              1)) {}
+      : memory_((page_count / 64 + 1) * sizeof(Word)) {}
+  // False: no private memory; nothing else may be called.
+  bool ok() const { return memory_.ok(); }
 
   bool Has(std::uint64_t page) const {
     // acquire <- commit_map.add: the page was backed before its bit.
-    return (words_[page / 64].load(std::memory_order_acquire) >> (page % 64) &
-            1) != 0;
+    return (WordOf(page).load(std::memory_order_acquire) >> (page % 64) & 1) !=
+           0;
   }
   void Add(std::uint64_t page) {
     // release -> commit_map.add: the page is backed before its bit is seen.
-    words_[page / 64].fetch_or(std::uint64_t{1} << (page % 64),
-                               std::memory_order_release);
+    WordOf(page).fetch_or(std::uint64_t{1} << (page % 64),
+                          std::memory_order_release);
   }
 
  private:
-  std::unique_ptr<std::atomic<std::uint64_t>[]> words_;
+  using Word = std::atomic<std::uint64_t>;
+
+  Word& WordOf(std::uint64_t page) const {
+    return memory_.as<Word>()[page / 64];
+  }
+
+  PrivateMapping memory_;
 };
 
 }  // namespace zcb::alloc

@@ -38,6 +38,9 @@ Outcome MapMeta(RegionCore* core) {
       PageBacking::ForTables(core->meta_fd.get(), core->meta.base(), bytes);
   core->meta_backing.Advise();
   core->committed_meta = CommitMap(bytes / kMetaPageBytes);
+  if (!core->committed_meta.ok()) {
+    return {Status::kNoMemory, "no private memory"};
+  }
   // What every region has from its creation on.
   const std::uint64_t committed = core->facts.geometry.granules_offset;
   for (std::uint64_t page = 0; page < committed / kMetaPageBytes; ++page) {

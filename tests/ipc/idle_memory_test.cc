@@ -58,7 +58,7 @@ std::uint64_t CostOfJoining(std::uint64_t region_bytes) {
 }
 
 TEST(IdleMemoryTest, AnIdleMemberTouchesFewPagesOfItsTables) {
-  constexpr std::uint64_t kLimitBytes = 64 << 10;
+  constexpr std::uint64_t kLimitBytes = 96 << 10;
   EXPECT_LE(CostOfJoining(1 << 30), kLimitBytes);
 }
 
