@@ -2,8 +2,11 @@
 #ifndef ZCB_IPC_MEMBER_H_
 #define ZCB_IPC_MEMBER_H_
 
+#include <sys/uio.h>
+
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -83,6 +86,14 @@ class Member {
   // kLibrary       damaged region, or this member was evicted
   Outcome Send(std::byte* payload, std::uint64_t length_bytes,
                const SendOptions& options = {});
+  // Sends several messages, each a piece's bytes in a buffer of its own, in
+  // their order, one as good as a Send() of it. It is no transaction: messages
+  // of others may come between, and an error leaves `*sent` of them in the
+  // order and the others the caller's; it is about message `*sent`. Cheaper
+  // than as many calls: what a send writes besides its place is written for
+  // several at a time. Those written together carry one time.
+  Outcome SendBatch(std::span<const iovec> messages, std::size_t* sent,
+                    const SendOptions& options = {});
   // What Send() does about members that hold a full ring back, for one that
   // waits: those who have done so for `evict_after_ms`, as this member has seen
   // it, are put out, and the room is there. Nanoseconds until the next one is
@@ -101,6 +112,13 @@ class Member {
   // the call may be zeros.
   Outcome CheckDamage() const { return attachment_->region().CheckDamage(); }
   void Done();
+  // Begins several messages at once, as many as are there and there is room
+  // for in `events`; how many, 0 for none. A view comes alone. Each is an event
+  // as Next() begins it; they can be ended together, by DoneBatch(), which
+  // moves the cursor once. What is damaged in the middle is said by the next
+  // call; kLibrary: nothing is begun.
+  Result<std::size_t> NextBatch(std::span<Event> events);
+  void DoneBatch(std::size_t count);
 
   // Keeps a begun message beyond Done(). Attachment::Release() lets go.
   // kInvalidParam: not a begun message's payload; kNoResources: too many are
@@ -199,10 +217,18 @@ class Member {
     return entry().word.load(std::memory_order_acquire) == as_member_.raw();
   }
   void ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes);
+  // True: a ring that was full may have room now. Reaps once for `*reaped`.
+  bool MakeRoom(const SendOptions& options, bool* reaped);
   // Why a send is refused by a ring that is full.
   Failure RefuseFull();
+  // Why it is, by a member that is none any more.
+  Failure WhyOut() const;
+  class Batch;  // see member_batch.cc
   LaggardWatch::Verdict JudgeLaggards(std::uint32_t evict_after_ms);
-  Result<Event> BeginNext();
+  enum class Wanted : std::uint8_t { kAny, kMessage };
+  // kMessage: kNothing also at a view.
+  Result<Event> BeginNext(Wanted wanted);
+  void PrefetchMessage(std::uint64_t position) const;
   // True if an event was begun; false: skip it.
   Result<bool> BeginMessage(SlotWord slot, Event* event);
   bool BeginControl(SlotWord slot, Event* event);

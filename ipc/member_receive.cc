@@ -24,12 +24,12 @@ void Member::Advance() {
 }
 
 Result<Event> Member::Next() {
-  const Result<Event> event = BeginNext();
+  const Result<Event> event = BeginNext(Wanted::kAny);
   if (const Outcome whole = CheckDamage(); !whole) return whole.failure();
   return event;
 }
 
-Result<Event> Member::BeginNext() {
+Result<Event> Member::BeginNext(Wanted wanted) {
   Event event;
   for (;;) {
     if (left() || own_leave_begun_) return event;
@@ -43,6 +43,7 @@ Result<Event> Member::BeginNext() {
     }
     event.sequence = position_;
     if (slot.is_control()) {
+      if (wanted == Wanted::kMessage) return event;
       // Not its own end, if it was put out: it has not left.
       if (!IsMember()) return {Status::kLibrary, "evicted"};
       if (BeginControl(slot, &event)) {

@@ -51,11 +51,25 @@ std::int64_t Member::EvictLaggards(std::uint32_t evict_after_ms) {
   return static_cast<std::int64_t>(JudgeLaggards(evict_after_ms).next_due_ns);
 }
 
-Failure Member::RefuseFull() {
-  if (IsMember()) {
-    counters_.refused_sends.LossyAdd(1);
-    return {Status::kTryAgain, "the ring is full"};
+bool Member::MakeRoom(const SendOptions& options, bool* reaped) {
+  if (attachment_->ReclaimGroup(group_, kReclaimAll) != 0) return true;
+  // Somebody holds the ring back: is he alive?
+  if (!*reaped && attachment_->ReapLaggards(group_)) {
+    *reaped = true;
+    return true;
   }
+  // Has he had time enough?
+  return options.evict_after_ms != 0 &&
+         JudgeLaggards(options.evict_after_ms).evicted != 0;
+}
+
+Failure Member::RefuseFull() {
+  if (!IsMember()) return WhyOut();
+  counters_.refused_sends.LossyAdd(1);
+  return {Status::kTryAgain, "the ring is full"};
+}
+
+Failure Member::WhyOut() const {
   return leaving() ? Failure{Status::kNotExist, "left or leaving"}
                    : Failure{Status::kLibrary, "evicted"};
 }
@@ -107,25 +121,14 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
             ? RingAnswer::kOk
             : FindPlace(group_, group_.message_room(), &slot, &hints_);
     if (answer == RingAnswer::kFull) {
-      if (attachment_->ReclaimGroup(group_, kReclaimAll) != 0) continue;
-      // Somebody holds the ring back: is he alive?
-      if (!reaped && attachment_->ReapLaggards(group_)) {
-        reaped = true;
-        continue;
-      }
-      // Has he had time enough?
-      if (options.evict_after_ms != 0 &&
-          JudgeLaggards(options.evict_after_ms).evicted != 0) {
-        continue;
-      }
+      if (MakeRoom(options, &reaped)) continue;
       failure = RefuseFull();
       break;
     }
     if (answer != RingAnswer::kOk) break;
     // relaxed: set by this process alone
     if (leaving_.load(std::memory_order_relaxed) || !IsMember()) {
-      failure = leaving() ? Failure{Status::kNotExist, "left or leaving"}
-                          : Failure{Status::kLibrary, "evicted"};
+      failure = WhyOut();
       break;
     }
     header->position = slot.position;

@@ -142,19 +142,23 @@ inline RingAnswer FindPlace(const GroupView& group, std::uint64_t room,
 }
 
 // Puts `word` into the place. True: it is in the order, for ever. False:
-// somebody else took the place; find another.
-inline bool TryPublish(const GroupView& group, const RingPlace& place,
-                       SlotWord word) {
+// somebody else took the place; find another. Leaves the tail where it is: who
+// fills several places in a row moves it once.
+inline bool TryFill(const GroupView& group, const RingPlace& place,
+                    SlotWord word) {
   std::uint64_t expected = place.previous.raw();
   // release -> ring.publish: header, payload and buffer word are written.
   // seq_cst <-> bell.sleep: filled before we look whether somebody sleeps.
   // Failure relaxed: FindPlace reads everything anew.
-  if (!group.slot(place.position)
-           .compare_exchange_strong(expected, word.raw(),
-                                    std::memory_order_seq_cst,
-                                    std::memory_order_relaxed)) {
-    return false;
-  }
+  return group.slot(place.position)
+      .compare_exchange_strong(expected, word.raw(), std::memory_order_seq_cst,
+                               std::memory_order_relaxed);
+}
+
+// The same, and moves the tail past it.
+inline bool TryPublish(const GroupView& group, const RingPlace& place,
+                       SlotWord word) {
+  if (!TryFill(group, place, word)) return false;
   HelpTail(group, place.position);
   return true;
 }

@@ -20,7 +20,7 @@ constexpr auto kRelaxed = rl::mo_relaxed;
 
 // Two publish, one reads in order: header and payload are whole.
 Parts publish_parts;
-Order publish(publish_parts, "release -> ring.publish", "TryPublish()");
+Order publish(publish_parts, "release -> ring.publish", "TryFill()");
 Order read_slot(publish_parts, "acquire <- ring.publish", "ReadSlot()");
 
 struct PublishModel : rl::test_suite<PublishModel, 3> {
@@ -98,8 +98,8 @@ struct TailModel : rl::test_suite<TailModel, 4> {
   }
   void thread(unsigned index) {
     switch (index) {
-      case 0:  // publishes, and is stopped before it helps
-        Fill(0);
+      case 0:  // publishes one, and is stopped before it helps; or a batch
+        if (Fill(0) && rl::rand(2) != 0 && Fill(1)) HelpTail(1);
         break;
       case 1: {  // finds a place, or reads; and remembers
         int position = 0;
@@ -143,7 +143,7 @@ Order find_room(lap_parts, "acquire <- ring.reclaim", "FindPlace()");
 Order start_above(lap_parts, "acquire <- ring.reclaim", "ApplyUpTo()");
 Order hint_room(lap_parts, "release -> ring.hints", "reclaimed");
 Order guess_room(lap_parts, "acquire <- ring.hints", "GuessPlace()");
-Order fill_anew(lap_parts, "release -> ring.publish", "TryPublish()");
+Order fill_anew(lap_parts, "release -> ring.publish", "TryFill()");
 Order see_lap(lap_parts, "acquire <- ring.publish", "ReadSlot()");
 
 struct LapModel : rl::test_suite<LapModel, 4> {

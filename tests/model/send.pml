@@ -16,7 +16,8 @@
 //            (allocator/unit_reaper.cc), IsPublished (ipc/reaper.cc)
 // Adopt      UnitClaimer::TryClaim, SlabTable::Adopt, TryTake
 //
-// Abstracted: one buffer to a unit. HelpTail is one step, a maximum. The
+// Abstracted: one buffer to a unit. HelpTail is one step, a maximum; a batch
+// (Member::SendBatch) is sends that leave it to the next one, or to nobody. The
 // position in a buffer word counts modulo the length of the ring (in the code
 // modulo twice that or more). Memberships are view.pml's, keeping is
 // keep.pml's, bells are wake.pml's. Generations do not wrap.
@@ -201,7 +202,10 @@ send_place:
 #endif
 send_help:
   atomic {
-    tail = (tail <= t -> t + 1 : tail);
+    if
+    :: tail = (tail <= t -> t + 1 : tail)
+    :: lap == 0 && ref == b /* one of a batch, which helps with its last */
+    fi;
     if
     :: lap == 0 && ref == b -> goto send_end /* the place was ours */
     :: else -> goto send_look

@@ -30,7 +30,7 @@ Order say_asleep(parts, "seq_cst <-> bell.sleep", "AnnounceSleep()",
                  Enough{kRelaxed, "the group's word, raised next, carries it"});
 Order say_maybe(parts, "seq_cst <-> bell.sleep", "RaiseMaybe()");
 Order look_at_slot(parts, "seq_cst <-> bell.sleep", "ReadSlot()", Does::kLoad);
-Order fill(parts, "seq_cst <-> bell.sleep", "TryPublish()");
+Order fill(parts, "seq_cst <-> bell.sleep", "TryFill()");
 Order look_at_group(parts, "seq_cst <-> bell.sleep", "SomebodyMaySleep()",
                     Does::kLoad);
 Order before_members(parts, "seq_cst <-> bell.sleep", "RingSleepers(): group",
