@@ -8,9 +8,7 @@
 #include "cpg/handle.h"
 
 namespace zcb::cpg {
-namespace {
 
-// A message as the program sees it; with CPG_MODEL_V1 it sees a copy.
 cpg_zcb_message Describe(const ipc::Event& event, const void* data) {
   return {data,
           event.length_bytes,
@@ -21,8 +19,6 @@ cpg_zcb_message Describe(const ipc::Event& event, const void* data) {
           0,
           event.send_time_ns};
 }
-
-}  // namespace
 
 void DispatchCall::BeginCallback(CallbackFrame* frame) {
   if (!guard_.armed()) guard_.Arm(&OnJump, this);
@@ -180,68 +176,23 @@ void Handle::CallTotem(DispatchCall* call) {
   callbacks_.totem_confchg(id_, cpg_ring_id{node_id, 1}, 1, &node_id);
 }
 
-cs_error_t Handle::PullNext(cpg_zcb_message* message) {
-  EndPulled();
-  totem_pending_ = false;  // there is no callback to run
-  if (current_ == nullptr) return CS_ERR_NOT_EXIST;
-  ipc::Member* member = current_.get();
-  const auto begun = Begin();
-  if (!begun) return static_cast<cs_error_t>(begun.status());
-  switch (begun->kind) {
-    case ipc::Event::Kind::kNothing:
-      return CS_ERR_TRY_AGAIN;
-    case ipc::Event::Kind::kMessage:
-      pulled_.member = member;
-      pulled_.event = *begun;
-      open_.Open(kPulledPlace, member->Begun(*begun));
-      *message = Describe(*begun, begun->payload);
-      return CS_OK;
-    case ipc::Event::Kind::kView:
-      break;
-  }
-  try {
-    ListMembers(member->view(), &pulled_.members);
-  } catch (const std::bad_alloc&) {
-    stalled_ = *begun;
-    return CS_ERR_NO_MEMORY;
-  }
-  *message = {pulled_.members.data(),
-              pulled_.members.size() * sizeof(cpg_address),
-              begun->change.subject.node_id,
-              begun->change.subject.pid,
-              begun->sequence,
-              CPG_ZCB_VIEW,
-              static_cast<std::uint32_t>(ToReason(begun->change.kind)),
-              0};
-  End(member);
-  return CS_OK;
-}
-
-void Handle::EndPulled() {
-  if (pulled_.member == nullptr) return;
-  ipc::Member* member = pulled_.member;
-  pulled_.member = nullptr;
-  open_.Close(kPulledPlace);
-  End(member);
-}
-
 Outcome Handle::Retain(const void* payload) const {
-  const auto open = open_.Find(payload);
+  const auto open = FindOpen(payload);
   if (!open) return {Status::kInvalidParam, "no such message is open here"};
   return attachment_->Keep(*open);
 }
 
 std::optional<std::uint64_t> Handle::OpenLength(const void* payload) const {
-  const auto open = open_.Find(payload);
+  const auto open = FindOpen(payload);
   if (!open) return std::nullopt;
   return open->length_bytes;
 }
 
 std::optional<cpg_zcb_message> Handle::DescribeOpen(const void* payload) const {
-  if (pulled_.member != nullptr && pulled_.event.payload == payload) {
-    return Describe(pulled_.event, payload);
-  }
   if (payload == nullptr) return std::nullopt;
+  if (const ipc::Event* pulled = FindPulled(payload)) {
+    return Describe(*pulled, payload);
+  }
   for (std::size_t level = std::min(level_, frames_.size()); level-- > 0;) {
     const CallbackFrame& frame = *frames_[level];
     if (frame.shown == payload) return Describe(frame.event, payload);

@@ -42,6 +42,9 @@ struct Callbacks {
   bool wants_initial_totem = false;
 };
 
+// A message as the program sees it; with CPG_MODEL_V1 it sees a copy.
+cpg_zcb_message Describe(const ipc::Event& event, const void* data);
+
 // Threads: what does not say otherwise wants Handle::Lock. Senders take no
 // lock; they find the member through SendingMember().
 //
@@ -134,7 +137,10 @@ class Handle {
   // afterwards: then leave the handle alone. kFailed: `*error` says why.
   Step DispatchNext(DispatchCall* call, cs_error_t* error);
   cs_error_t PullNext(cpg_zcb_message* message);
-  // Ends what PullNext() handed out last.
+  // Several messages, or one view; `*count` says how many, on CS_OK.
+  cs_error_t PullBatch(cpg_zcb_message* messages, std::size_t capacity,
+                       std::size_t* count);
+  // Ends what PullNext() or PullBatch() handed out last.
   void EndPulled();
   // What is known of an open message; nullopt: there is no such message.
   std::optional<cpg_zcb_message> DescribeOpen(const void* payload) const;
@@ -193,6 +199,14 @@ class Handle {
   Step DeliverMessage(DispatchCall* call, CallbackFrame* frame,
                       cs_error_t* error);
   CallbackFrame* FrameAt(std::size_t level);
+  std::optional<ipc::BegunMessage> FindOpen(const void* payload) const {
+    const auto open = open_.Find(payload);
+    return open ? open : open_batch_.Find(payload);
+  }
+  // What was pulled and has that payload; nullptr: none.
+  const ipc::Event* FindPulled(const void* payload) const;
+  // What a pull hands out, once it is begun.
+  cs_error_t HandOut(const ipc::Event& begun, cpg_zcb_message* message);
 
   const Model model_;
   const Callbacks callbacks_;
@@ -222,6 +236,7 @@ class Handle {
   // Place 0 is for what was pulled, `level + 1` for a callback's message.
   static constexpr std::size_t kPulledPlace = 0;
   OpenMessages open_;
+  OpenMessages open_batch_;  // by place in the pulled batch
   QuietPlace quiet_;
 
   std::recursive_mutex mutex_;  // guards what follows
@@ -254,6 +269,9 @@ class Handle {
     ipc::Member* member = nullptr;  // with an event not ended
     ipc::Event event;
     std::vector<cpg_address> members;
+    // Of a batch, instead of `event`. Room for the largest, once there was one.
+    std::vector<ipc::Event> batch;
+    std::size_t batch_count = 0;
   };
   Pulled pulled_;
 };

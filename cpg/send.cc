@@ -22,15 +22,20 @@ cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
   return CS_ERR_TRY_AGAIN;
 }
 
+}  // namespace
+
 cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
                     const Outcome& sent) {
+  // A page-aligned payload in a buffer that was not allocated as one: its
+  // header wants memory of its own.
+  if (sent.status() == Status::kNoMemory) {
+    return RefuseForMemory(sender, member, 0);
+  }
   if (sent.status() == Status::kTryAgain) {
     sender->OnRefused(member, RoomKind::kRing);
   }
   return ToCsError(sent);
 }
-
-}  // namespace
 
 bool TotalBytes(const iovec* pieces, std::size_t piece_count,
                 std::uint64_t* total_bytes) {
@@ -83,14 +88,9 @@ cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len) {
   }
   ipc::Member* member = sender->SendingMember();
   if (member == nullptr) return CS_ERR_NOT_EXIST;
-  const Outcome sent = member->Send(static_cast<std::byte*>(msg), msg_len,
-                                    sender->options().send());
-  // A page-aligned payload in a buffer that was not allocated as one: its
-  // header wants memory of its own.
-  if (sent.status() == Status::kNoMemory) {
-    return RefuseForMemory(sender, member, 0);
-  }
-  return AnswerOf(sender, member, sent);
+  return AnswerOf(sender, member,
+                  member->Send(static_cast<std::byte*>(msg), msg_len,
+                               sender->options().send()));
 }
 
 }  // namespace zcb::cpg

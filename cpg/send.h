@@ -23,6 +23,10 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
 // cpg_zcb_mcast_joined(): moves the buffer, or under CPG_MODEL_V1 copies it.
 cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len);
 
+// What a send through `member` answered, once the handle knows of a refusal.
+cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
+                    const Outcome& sent);
+
 // Adds up the lengths; false: they overflow.
 bool TotalBytes(const iovec* pieces, std::size_t piece_count,
                 std::uint64_t* total_bytes);

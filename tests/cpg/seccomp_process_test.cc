@@ -45,6 +45,7 @@ constexpr std::uint64_t kWarmUp = 1000;
 constexpr std::uint64_t kMeasured = 4000;
 constexpr std::uint64_t kTotal = kWarmUp + kMeasured;
 constexpr std::uint64_t kWindow = 128;  // never fills the ring
+constexpr unsigned int kBatch = 6;
 constexpr std::size_t kSizes[] = {0, 64, 4000, 30000};
 
 // How far each has come; the sender keeps its window by it.
@@ -109,7 +110,9 @@ class SeccompTest : public ::testing::Test {
     return handle;
   }
 
-  int Receive(cpg_model_t model, const char* group, bool pulls) {
+  enum class How : std::uint8_t { kDispatch, kNext, kBatch };
+
+  int Receive(cpg_model_t model, const char* group, How how) {
     const cpg_handle_t handle = JoinAs(model, group);
     ++progress_->ready;
     bool filtered = false;
@@ -118,7 +121,17 @@ class SeccompTest : public ::testing::Test {
         ForbidSystemCalls();
         filtered = true;
       }
-      if (pulls) {
+      if (how == How::kBatch) {
+        cpg_zcb_message messages[kBatch];
+        unsigned int count = 0;
+        const cs_error_t error =
+            cpg_zcb_next_batch(handle, messages, kBatch, &count);
+        if (error != CS_OK && error != CS_ERR_TRY_AGAIN) return 3;
+        for (unsigned int i = 0; i < count; ++i) {
+          if (messages[i].kind != CPG_ZCB_MESSAGE) continue;
+          Check(messages[i].data, messages[i].length);
+        }
+      } else if (how == How::kNext) {
         cpg_zcb_message message;
         const cs_error_t error = cpg_zcb_next(handle, &message);
         if (error == CS_OK && message.kind == CPG_ZCB_MESSAGE) {
@@ -152,8 +165,10 @@ class SeccompTest : public ::testing::Test {
     }
   }
 
-  int Send(cpg_model_t model, const char* group) {
+  int Send(cpg_model_t model, const char* group, How how) {
     const cpg_handle_t handle = JoinAs(model, group);
+    iovec batch[kBatch];
+    unsigned int batched = 0;
     Grow(handle);
     while (progress_->ready == 0) {
     }
@@ -175,8 +190,17 @@ class SeccompTest : public ::testing::Test {
         if (length_bytes >= sizeof(number)) {
           std::memcpy(buffer, &number, sizeof(number));
         }
-        error =
-            cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, length_bytes);
+        if (how == How::kBatch) {
+          batch[batched++] = {buffer, length_bytes};
+          if (batched < kBatch && number + 1 < kTotal) continue;
+          unsigned int sent = 0;
+          error = cpg_zcb_mcast_batch(handle, CPG_TYPE_AGREED, batch, batched,
+                                      &sent);
+          batched = 0;
+        } else {
+          error = cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer,
+                                       length_bytes);
+        }
       }
       if (error != CS_OK) return 6;
       do {
@@ -187,9 +211,9 @@ class SeccompTest : public ::testing::Test {
     return counter.ok && counter.messages == kTotal ? 0 : 8;
   }
 
-  void Run(cpg_model_t model, const char* group, bool pulls) {
-    ChildProcess receiver([&] { return Receive(model, group, pulls); });
-    ChildProcess sender([&] { return Send(model, group); });
+  void Run(cpg_model_t model, const char* group, How how) {
+    ChildProcess receiver([&] { return Receive(model, group, how); });
+    ChildProcess sender([&] { return Send(model, group, how); });
     const int sender_ended = sender.Join();
     EXPECT_EQ(sender_ended, 0);
     if (sender_ended != 0) receiver.Kill();  // it would wait for ever
@@ -209,15 +233,19 @@ TEST_F(SeccompTest, FilterKillsAtASystemCall) {
 }
 
 TEST_F(SeccompTest, ZcbSendAndDispatchMakeNoSystemCall) {
-  Run(CPG_MODEL_ZCB, "seccomp-dispatch", false);
+  Run(CPG_MODEL_ZCB, "seccomp-dispatch", How::kDispatch);
 }
 
 TEST_F(SeccompTest, ZcbSendAndNextMakeNoSystemCall) {
-  Run(CPG_MODEL_ZCB, "seccomp-next", true);
+  Run(CPG_MODEL_ZCB, "seccomp-next", How::kNext);
+}
+
+TEST_F(SeccompTest, ZcbBatchesMakeNoSystemCall) {
+  Run(CPG_MODEL_ZCB, "seccomp-batch", How::kBatch);
 }
 
 TEST_F(SeccompTest, V1SendAndDispatchMakeNoSystemCall) {
-  Run(CPG_MODEL_V1, "seccomp-v1", false);
+  Run(CPG_MODEL_V1, "seccomp-v1", How::kDispatch);
 }
 
 TEST_F(SeccompTest, KeepingForwardingAndLettingGoMakeNoSystemCall) {

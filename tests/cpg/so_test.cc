@@ -53,12 +53,13 @@ const char* const kCorosyncFunctions[] = {
     "cpg_zcb_mcast_joined",
 };
 const char* const kOurFunctions[] = {
-    "cpg_zcb_alloc_aligned",  "cpg_zcb_collect",      "cpg_zcb_describe",
-    "cpg_zcb_dispatch_timed", "cpg_zcb_forward",      "cpg_zcb_group_stats_get",
-    "cpg_zcb_mcast_timed",    "cpg_zcb_mcastv_timed", "cpg_zcb_next",
-    "cpg_zcb_next_timed",     "cpg_zcb_option_get",   "cpg_zcb_option_set",
-    "cpg_zcb_region_info",    "cpg_zcb_release",      "cpg_zcb_retain",
-    "cpg_zcb_send_fd_get",    "cpg_zcb_version",      "cpg_zcb_wait",
+    "cpg_zcb_alloc_aligned",  "cpg_zcb_collect",     "cpg_zcb_describe",
+    "cpg_zcb_dispatch_timed", "cpg_zcb_forward",     "cpg_zcb_group_stats_get",
+    "cpg_zcb_mcast_batch",    "cpg_zcb_mcast_timed", "cpg_zcb_mcastv_timed",
+    "cpg_zcb_next",           "cpg_zcb_next_batch",  "cpg_zcb_next_timed",
+    "cpg_zcb_option_get",     "cpg_zcb_option_set",  "cpg_zcb_region_info",
+    "cpg_zcb_release",        "cpg_zcb_retain",      "cpg_zcb_send_fd_get",
+    "cpg_zcb_version",        "cpg_zcb_wait",
 };
 
 TEST(SharedLibraryTest, SonameAndNeededAreWhatADropInHas) {

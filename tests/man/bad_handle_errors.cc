@@ -83,6 +83,17 @@ const std::map<std::string, Call>& Calls() {
          cpg_zcb_message message{};
          return cpg_zcb_next_timed(h, &message, 0);
        }},
+      {"cpg_zcb_next_batch",
+       [](cpg_handle_t h) {
+         cpg_zcb_message message{};
+         unsigned int count = 0;
+         return cpg_zcb_next_batch(h, &message, 1, &count);
+       }},
+      {"cpg_zcb_mcast_batch",
+       [](cpg_handle_t h) {
+         unsigned int sent = 0;
+         return cpg_zcb_mcast_batch(h, CPG_TYPE_AGREED, nullptr, 0, &sent);
+       }},
       {"cpg_zcb_dispatch_timed",
        [](cpg_handle_t h) {
          return cpg_zcb_dispatch_timed(h, CS_DISPATCH_ALL, 0);

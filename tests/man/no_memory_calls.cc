@@ -147,6 +147,11 @@ std::map<std::string, std::function<cs_error_t()>> NoMemoryCalls() {
   sends("cpg_zcb_mcast_timed", CPG_MODEL_V1, [](cpg_handle_t h, void* msg) {
     return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, msg, 1, 1);
   });
+  sends("cpg_zcb_mcast_batch", CPG_MODEL_ZCB, [](cpg_handle_t h, void* msg) {
+    const iovec message{msg, 1};
+    unsigned int sent = 0;
+    return cpg_zcb_mcast_batch(h, CPG_TYPE_AGREED, &message, 1, &sent);
+  });
   const auto of_message = [&all](
                               const char* function,
                               cs_error_t (*call)(cpg_handle_t, const void*)) {

@@ -118,6 +118,32 @@ Producers ReceiveErrors() {
           [](cpg_handle_t handle, cpg_zcb_message* message) {
             return cpg_zcb_next_timed(handle, message, 1);
           });
+  AddNext(&all, "cpg_zcb_next_batch", CS_ERR_TRY_AGAIN,
+          [](cpg_handle_t handle, cpg_zcb_message* message) {
+            unsigned int count = 0;
+            return cpg_zcb_next_batch(handle, message, 1, &count);
+          });
+  all.push_back(
+      {"cpg_zcb_next_batch", CS_ERR_INVALID_PARAM, "CapacityIsNone", [] {
+         cpg_zcb_message message{};
+         unsigned int count = 0;
+         return cpg_zcb_next_batch(NewMember(CPG_MODEL_ZCB), &message, 0,
+                                   &count);
+       }});
+  all.push_back({"cpg_zcb_next_batch", CS_ERR_INVALID_PARAM, "CountIsNull", [] {
+                   cpg_zcb_message message{};
+                   return cpg_zcb_next_batch(NewMember(CPG_MODEL_ZCB), &message,
+                                             1, nullptr);
+                 }});
+  all.push_back(
+      {"cpg_zcb_next_batch", CS_ERR_NO_MEMORY, "NoneForTheFirstBatch", [] {
+         const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+         MustBeOk(Send(member));
+         cpg_zcb_message message{};
+         unsigned int count = 0;
+         const NoMemory nothing;
+         return cpg_zcb_next_batch(member, &message, 1, &count);
+       }});
   all.push_back({"cpg_zcb_describe", CS_ERR_INVALID_PARAM, "MessageIsNull", [] {
                    const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
                    return cpg_zcb_describe(member, TakenMessage(member),

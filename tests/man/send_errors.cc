@@ -41,6 +41,12 @@ void PrepareKept() {
   MustBeOk(cpg_zcb_retain(source, g_kept));
 }
 
+cs_error_t SendBatchOfOne(cpg_handle_t handle, void* msg, std::size_t length) {
+  const iovec message{msg, length};
+  unsigned int sent = 0;
+  return cpg_zcb_mcast_batch(handle, CPG_TYPE_AGREED, &message, 1, &sent);
+}
+
 const std::vector<Way>& Ways() {
   static const std::vector<Way> ways = {
       {"cpg_mcast_joined", "", CPG_MODEL_V1,
@@ -58,6 +64,12 @@ const std::vector<Way>& Ways() {
          return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, g_buffer, 1);
        },
        false, false},
+      {"cpg_zcb_mcast_batch", "OfACopy", CPG_MODEL_V1,
+       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, 1); }, false,
+       true},
+      {"cpg_zcb_mcast_batch", "InPlace", CPG_MODEL_ZCB,
+       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, 1); }, false,
+       false},
       {"cpg_zcb_forward", "", CPG_MODEL_V1,
        [](cpg_handle_t h) {
          return cpg_zcb_forward(h, CPG_TYPE_AGREED, g_kept, 1);
@@ -174,7 +186,7 @@ void AddPieces(Producers* all) {
   }
 }
 
-// Of the two that take a buffer.
+// Of those that take a buffer.
 void AddBuffers(Producers* all) {
   using Send = cs_error_t (*)(cpg_handle_t, void*, std::size_t);
   struct Row {
@@ -190,7 +202,8 @@ void AddBuffers(Producers* all) {
                              [](cpg_handle_t h, void* msg, std::size_t length) {
                                return cpg_zcb_mcast_timed(
                                    h, CPG_TYPE_AGREED, msg, length, kTimeoutMs);
-                             }}}) {
+                             }},
+                         Row{"cpg_zcb_mcast_batch", &SendBatchOfOne}}) {
     const Send send = row.send;
     all->push_back({row.function, CS_ERR_INVALID_PARAM, "CopyOfNull",
                     [send] { return send(NewMember(), nullptr, 1); }});
@@ -232,6 +245,16 @@ Producers SendErrors() {
                    PrepareKept();
                    return cpg_zcb_forward(NewMember(), CPG_TYPE_AGREED, g_kept,
                                           2);
+                 }});
+  all.push_back(
+      {"cpg_zcb_mcast_batch", CS_ERR_INVALID_PARAM, "MessagesAreNull", [] {
+         unsigned int sent = 0;
+         return cpg_zcb_mcast_batch(NewMember(), CPG_TYPE_AGREED, nullptr, 1,
+                                    &sent);
+       }});
+  all.push_back({"cpg_zcb_mcast_batch", CS_ERR_INVALID_PARAM, "SentIsNull", [] {
+                   return cpg_zcb_mcast_batch(NewMember(), CPG_TYPE_AGREED,
+                                              OneByte(), 1, nullptr);
                  }});
   return all;
 }

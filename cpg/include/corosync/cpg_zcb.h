@@ -80,8 +80,9 @@ typedef struct {
  * Each success wants one cpg_zcb_release().
  *
  * @param msg  a message that is being delivered on this handle, in whichever
- *             thread; the last one of cpg_zcb_next(); or one that this process
- *             keeps already, whatever has become of its group.
+ *             thread; the last one of cpg_zcb_next(), or one of the last batch
+ *             of cpg_zcb_next_batch(); or one that this process keeps already,
+ *             whatever has become of its group.
  * @return CS_OK
  * @return CS_ERR_BAD_HANDLE     no such handle.
  * @return CS_ERR_INVALID_PARAM  no such message is open on this handle, nor
@@ -144,9 +145,9 @@ struct cpg_zcb_message {
 
 /**
  * Takes the next event without a callback. What it hands out is valid until
- * the next call of this function or of cpg_dispatch() on the handle, its end,
- * or, called inside a callback, the end of that; a message also longer, with
- * cpg_zcb_retain().
+ * the next call of this function, of cpg_zcb_next_batch() or of cpg_dispatch()
+ * on the handle, its end, or, called inside a callback, the end of that; a
+ * message also longer, with cpg_zcb_retain().
  *
  * @param message  written on CS_OK.
  * @return CS_OK
@@ -179,6 +180,60 @@ cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message);
 cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
                               struct cpg_zcb_message* message, int timeout_ms);
 
+/* --- several messages at a time ------------------------------------------ */
+
+/** Most messages that one cpg_zcb_next_batch() hands out. */
+#define CPG_ZCB_MAX_BATCH 64
+
+/**
+ * Sends several messages, in their order: each as cpg_zcb_mcast_joined() would,
+ * for less than as many calls cost. No transaction: messages of other senders
+ * may come between them, and what was sent stays sent. Under CPG_MODEL_ZCB each
+ * buffer that was sent has moved to the group, the others are the caller's;
+ * under CPG_MODEL_V1 all stay the caller's.
+ *
+ * @param messages  each one's buffer and length, as for cpg_zcb_mcast_joined():
+ *                  a message, not a piece of one.
+ * @param count     of messages; 0 sends nothing.
+ * @param sent      how many were sent: those at the front. Written unless
+ *                  it is NULL or there is no such handle.
+ * @return CS_OK                 all were sent.
+ * @return CS_ERR_INVALID_PARAM  messages or sent is NULL.
+ * @return as cpg_zcb_mcast_joined() for message number *sent, the first that
+ *         was not sent: CS_ERR_TRY_AGAIN, the ring took no more.
+ *
+ * Threads:  any number; as cpg_zcb_mcast_joined(). With
+ *           CPG_ZCB_OPTION_SEND_TIME messages sent together may have one time.
+ * Progress: lock-free across processes; no system call while nobody sleeps.
+ * Death:    killed inside, what was ordered is delivered, and the memory of the
+ *           others comes back: as between two sends.
+ */
+cs_error_t cpg_zcb_mcast_batch(cpg_handle_t handle, cpg_guarantee_t guarantee,
+                               const struct iovec* messages, unsigned int count,
+                               unsigned int* sent);
+
+/**
+ * cpg_zcb_next() for several messages: as many as are there, up to `capacity`
+ * and CPG_ZCB_MAX_BATCH. A view comes alone, so all messages of a batch are of
+ * one view. The messages stay open together, and hold their places in the ring
+ * together, until the next call: of this function, of cpg_zcb_next() or of
+ * cpg_dispatch(). Any of them can be kept, described and forwarded meanwhile.
+ *
+ * @param messages  the first *count of them are written on CS_OK.
+ * @param capacity  of messages, in messages; at least 1.
+ * @param count     written on CS_OK, and then at least 1.
+ * @return CS_OK
+ * @return CS_ERR_INVALID_PARAM  messages or count is NULL, or capacity is 0.
+ * @return as cpg_zcb_next() otherwise. What is damaged behind messages that are
+ *         whole is said by the next call.
+ *
+ * Threads:  one at a time uses what it hands out.
+ * Progress: as cpg_zcb_next(); the first batch of a handle allocates.
+ */
+cs_error_t cpg_zcb_next_batch(cpg_handle_t handle,
+                              struct cpg_zcb_message* messages,
+                              unsigned int capacity, unsigned int* count);
+
 /**
  * cpg_dispatch() that ends when its time is up; for both models.
  *
@@ -198,7 +253,8 @@ cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
  * the messages that callbacks get, in both models.
  *
  * @param msg      the message that a callback of this handle was given and has
- *                 not returned from, or the last one of cpg_zcb_next().
+ *                 not returned from, the last one of cpg_zcb_next(), or one of
+ *                 the last batch of cpg_zcb_next_batch().
  * @param message  written on CS_OK.
  * @return CS_OK
  * @return CS_ERR_BAD_HANDLE
