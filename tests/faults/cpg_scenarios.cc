@@ -260,6 +260,22 @@ void AddSending(Maker* maker, KeptWorld* world) {
         s.DispatchAll();
         s.Alloc(10);
       });
+  maker->Add(
+      "cpg_zcb_mcast_batch",
+      [](Stage& s) {
+        s.Enter();
+        s.Alloc(10);
+      },
+      [](Stage& s) {
+        const iovec message{s.buffer, 10};
+        unsigned int sent = 0;
+        return cpg_zcb_mcast_batch(s.handle, CPG_TYPE_AGREED, &message, 1,
+                                   &sent);
+      },
+      [](Stage& s) {
+        s.DispatchAll();
+        s.Alloc(10);
+      });
   heard();
   maker->Add(
       "cpg_zcb_send_fd_get", kMember,
@@ -323,6 +339,21 @@ void AddReceiving(Maker* maker) {
       [](Stage& s) {
         cpg_zcb_message message{};
         return cpg_zcb_next(s.handle, &message);
+      },
+      [](Stage& s) {
+        s.DispatchAll();
+        Require(s.SendCopy(10) == CS_OK, "send");
+      });
+  maker->Add(
+      "cpg_zcb_next_batch",
+      [](Stage& s) {
+        s.Enter();
+        Require(s.SendCopy(10) == CS_OK, "send");
+      },
+      [](Stage& s) {
+        cpg_zcb_message messages[4]{};
+        unsigned int count = 0;
+        return cpg_zcb_next_batch(s.handle, messages, 4, &count);
       },
       [](Stage& s) {
         s.DispatchAll();

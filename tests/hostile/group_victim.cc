@@ -194,13 +194,16 @@ void GroupVictim::SendBuffer(Open* open) {
   const Buffer buffer = open->buffers[which];
   Caller::Write(buffer.at, buffer.bytes);
   bool is_gone = false;
-  switch (dice_.Below(4)) {
+  switch (dice_.Below(6)) {
     case 0:
       is_gone = caller_.Do("cpg_zcb_free", [&] {
         return cpg_zcb_free(open->handle, buffer.at);
       });
       break;
     case 1:
+      SendBuffers(open);
+      return;
+    case 2:
       is_gone = caller_.Do("cpg_zcb_mcast_timed", [&] {
         return cpg_zcb_mcast_timed(open->handle, CPG_TYPE_AGREED, buffer.at,
                                    buffer.bytes,
@@ -237,7 +240,42 @@ void GroupVictim::Receive(Open* open) {
              [&] { return cpg_dispatch(open->handle, kHow[dice_.Below(2)]); });
 }
 
+void GroupVictim::SendBuffers(Open* open) {
+  std::vector<iovec> messages;
+  for (const Buffer& buffer : open->buffers) {
+    messages.push_back({buffer.at, buffer.bytes});
+  }
+  unsigned int sent = 0;
+  (void)caller_.Do("cpg_zcb_mcast_batch", [&] {
+    return cpg_zcb_mcast_batch(open->handle, CPG_TYPE_AGREED, messages.data(),
+                               static_cast<unsigned int>(messages.size()),
+                               &sent);
+  });
+  for (unsigned int i = 0; i < sent && open->model == CPG_MODEL_V1; ++i) {
+    (void)cpg_zcb_free(open->handle, messages[i].iov_base);
+  }
+  open->buffers.erase(open->buffers.begin(), open->buffers.begin() + sent);
+}
+
+void GroupVictim::PullBatch(Open* open) {
+  cpg_zcb_message messages[16];
+  unsigned int count = 0;
+  if (!caller_.Do("cpg_zcb_next_batch", [&] {
+        return cpg_zcb_next_batch(open->handle, messages, 16, &count);
+      })) {
+    return;
+  }
+  for (unsigned int i = 0; i < count; ++i) {
+    ++messages_;
+    caller_.Read(messages[i].data, messages[i].length);
+  }
+}
+
 void GroupVictim::Pull(Open* open) {
+  if (dice_.OneIn(3)) {
+    PullBatch(open);
+    return;
+  }
   cpg_zcb_message message{};
   const bool has = caller_.Do("cpg_zcb_next", [&] {
     return dice_.OneIn(4) ? cpg_zcb_next_timed(open->handle, &message,

@@ -47,8 +47,11 @@ class GroupVictim {
   void Membership(Open* open);
   void Send(Open* open);
   void SendBuffer(Open* open);
+  // All of them.
+  void SendBuffers(Open* open);
   void Receive(Open* open);
   void Pull(Open* open);
+  void PullBatch(Open* open);
   void Keep(Open* open);
   void Wait(Open* open);
   void Ask(Open* open);

@@ -183,21 +183,18 @@ void Entry::ReadUntilAlone() { shared_->read_until_alone.store(1, kRelaxed); }
 
 void Entry::MayBeEvicted() { shared_->may_be_evicted.store(1, kRelaxed); }
 
-std::uint32_t Entry::SendCalled(std::uint32_t lane) {
+std::uint32_t Entry::SendCalled(std::uint32_t lane, std::uint32_t count) {
   const std::uint32_t number = shared_->lanes[lane].sent.load(kRelaxed);
-  shared_->lanes[lane].begun.store(number + 1, kRelaxed);
+  shared_->lanes[lane].begun.store(number + count, kRelaxed);
   return number;
 }
 
-void Entry::SendReturned(std::uint32_t lane, bool sent) {
+void Entry::SendReturned(std::uint32_t lane, std::uint32_t sent) {
   SharedMembership::SharedLane& words = shared_->lanes[lane];
-  const std::uint32_t begun = words.begun.load(kRelaxed);
-  if (sent) {
-    // release -> journal.sent: it returned CS_OK
-    words.sent.store(begun, std::memory_order_release);
-  } else {
-    words.begun.store(begun - 1, kRelaxed);
-  }
+  const std::uint32_t now = words.sent.load(kRelaxed) + sent;
+  // release -> journal.sent: they returned CS_OK
+  words.sent.store(now, std::memory_order_release);
+  words.begun.store(now, kRelaxed);
 }
 
 std::uint32_t Entry::SentOn(std::uint32_t lane) const {

@@ -57,9 +57,9 @@ class Entry {
   void ReadUntilAlone();
   void MayBeEvicted();
 
-  // --- sends: the number of the next one; then whether it was CS_OK.
-  std::uint32_t SendCalled(std::uint32_t lane);
-  void SendReturned(std::uint32_t lane, bool sent);
+  // --- sends: the number of the next one, of `count`; then how many were sent.
+  std::uint32_t SendCalled(std::uint32_t lane, std::uint32_t count = 1);
+  void SendReturned(std::uint32_t lane, std::uint32_t sent);
   std::uint32_t SentOn(std::uint32_t lane) const;
 
   // --- what was received

@@ -157,15 +157,64 @@ Participant::Sent Participant::SendFromOutside(Dice* dice,
 Participant::Sent Participant::SendOn(cpg_handle_t handle, Entry* entry,
                                       std::uint32_t lane, Dice* dice,
                                       Sightings* sightings) {
+  if (mode_ != Mode::kV1 && dice->OneIn(8)) {
+    return SendBatchOn(handle, entry, lane, dice, sightings);
+  }
   const std::uint32_t number = entry->SendCalled(lane);
   const Wire wire{{entry->number(), lane, number},
                   RollMention(entry->group(), *sightings, dice)};
   const cs_error_t error = SendBytes(handle, wire, RollLength(dice), dice);
-  entry->SendReturned(lane, error == CS_OK);
+  entry->SendReturned(lane, error == CS_OK ? 1 : 0);
+  if (error == CS_OK) {
+    if (listener_ != nullptr) listener_->Sent();
+    (*sightings)[entry->group()] = wire.id;
+  }
+  return Judge(error, *entry, lane);
+}
+
+Participant::Sent Participant::SendBatchOn(cpg_handle_t handle, Entry* entry,
+                                           std::uint32_t lane, Dice* dice,
+                                           Sightings* sightings) {
+  const std::uint32_t count = 2 + dice->Below(40);
+  const std::uint32_t first = entry->SendCalled(lane, count);
+  const auto mention = RollMention(entry->group(), *sightings, dice);
+  std::vector<iovec> messages;
+  cs_error_t error = CS_OK;
+  while (messages.size() < count && error == CS_OK) {
+    const auto number = first + static_cast<std::uint32_t>(messages.size());
+    iovec message{nullptr, RollLength(dice)};
+    error = cpg_zcb_alloc(handle, message.iov_len, &message.iov_base);
+    if (error != CS_OK) break;
+    WriteWire({{entry->number(), lane, number}, mention},
+              static_cast<std::byte*>(message.iov_base), message.iov_len);
+    messages.push_back(message);
+  }
+  unsigned int sent = 0;
+  if (!messages.empty()) {
+    const cs_error_t answer =
+        cpg_zcb_mcast_batch(handle, CPG_TYPE_AGREED, messages.data(),
+                            static_cast<unsigned int>(messages.size()), &sent);
+    if ((answer == CS_OK) != (sent == messages.size())) {
+      journal_->Complain("a batch that says one thing and counts another");
+    }
+    if (answer != CS_OK) error = answer;
+  }
+  // Those that were not taken are still ours.
+  for (std::size_t i = sent; i < messages.size(); ++i) {
+    (void)cpg_zcb_free(handle, messages[i].iov_base);
+  }
+  entry->SendReturned(lane, sent);
+  for (unsigned int i = 0; i < sent; ++i) {
+    if (listener_ != nullptr) listener_->Sent();
+    (*sightings)[entry->group()] = {entry->number(), lane, first + i};
+  }
+  return Judge(error, *entry, lane);
+}
+
+Participant::Sent Participant::Judge(cs_error_t error, const Entry& entry,
+                                     std::uint32_t lane) {
   switch (error) {
     case CS_OK:
-      if (listener_ != nullptr) listener_->Sent();
-      (*sightings)[entry->group()] = wire.id;
       return Sent::kYes;
     case CS_ERR_TRY_AGAIN:
     case CS_ERR_NO_MEMORY:
@@ -173,7 +222,7 @@ Participant::Sent Participant::SendOn(cpg_handle_t handle, Entry* entry,
     case CS_ERR_BUSY:
       return Sent::kFull;
     case CS_ERR_LIBRARY:
-      if (entry->group() < habits_.evicts_from) Fail("a send", error);
+      if (entry.group() < habits_.evicts_from) Fail("a send", error);
       if (lane == 0) evicted_ = true;
       return Sent::kNoMember;
     case CS_ERR_NOT_EXIST:

@@ -129,6 +129,10 @@ class Participant {
   struct Callbacks;
   Sent SendOn(cpg_handle_t handle, Entry* entry, std::uint32_t lane, Dice* dice,
               Sightings* sightings);
+  // The same for several; kYes if all were sent.
+  Sent SendBatchOn(cpg_handle_t handle, Entry* entry, std::uint32_t lane,
+                   Dice* dice, Sightings* sightings);
+  Sent Judge(cs_error_t error, const Entry& entry, std::uint32_t lane);
   cs_error_t SendBytes(cpg_handle_t handle, const Wire& wire,
                        std::size_t length_bytes, Dice* dice);
   cs_error_t SendInPlace(cpg_handle_t handle, const Wire& wire,
@@ -137,9 +141,12 @@ class Participant {
   bool IsEviction(cs_error_t error) const;
   bool MayBeEvicted() const;
   bool Pull();
+  bool PullBatch();
   bool TakePulled(const cpg_zcb_message& message);
   void EndRead();
   void HearMessage(Address sender, const void* bytes, std::size_t length_bytes);
+  // The same, but for whoever listens. False: it was no message to hear.
+  bool NoteMessage(Address sender, const void* bytes, std::size_t length_bytes);
   void HearView(const cpg_address* members, std::size_t member_count,
                 const cpg_address* left, std::size_t left_count,
                 const cpg_address* joined, std::size_t joined_count);

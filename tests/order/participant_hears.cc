@@ -1,5 +1,7 @@
 // What a participant is told, by callbacks or by cpg_zcb_next.
 #include <algorithm>
+#include <array>
+#include <string>
 #include <utility>
 
 #include "tests/order/participant.h"
@@ -91,16 +93,21 @@ void Participant::Initialize() {
 
 void Participant::HearMessage(Address sender, const void* bytes,
                               std::size_t length_bytes) {
+  if (NoteMessage(sender, bytes, length_bytes)) Heard();
+}
+
+bool Participant::NoteMessage(Address sender, const void* bytes,
+                              std::size_t length_bytes) {
   if (!entry_) {
     journal_->Complain("a message without a membership");
-    return;
+    return false;
   }
   Event event;
   event.kind = Event::Kind::kMessage;
   event.sender = sender;
   const auto wire = ReadWire(bytes, length_bytes);
   // After its bytes were read: they were whose they seemed to be until now.
-  if (mode_ != Mode::kV1 && !MaybeKeep(bytes, length_bytes)) return;
+  if (mode_ != Mode::kV1 && !MaybeKeep(bytes, length_bytes)) return false;
   event.intact = wire.has_value();
   if (wire) {
     event.id = wire->id;
@@ -111,7 +118,7 @@ void Participant::HearMessage(Address sender, const void* bytes,
   if (event.mention) {
     mentioned_[journal_->GroupOf(event.mention->membership)] = true;
   }
-  Heard();
+  return true;
 }
 
 void Participant::HearView(const cpg_address* members, std::size_t member_count,
@@ -186,7 +193,47 @@ void Participant::Dispatch(cs_dispatch_flags_t how) {
   Fail("cpg_dispatch", error);
 }
 
+// All are noted before anybody hears of them: who does may read on, and that
+// ends the batch.
+bool Participant::PullBatch() {
+  std::array<cpg_zcb_message, CPG_ZCB_MAX_BATCH + 6> messages;
+  const unsigned int capacity =
+      1 + events_read_ % static_cast<unsigned int>(messages.size());
+  unsigned int count = 0;
+  const cs_error_t error =
+      cpg_zcb_next_batch(handle_, messages.data(), capacity, &count);
+  if (error == CS_ERR_TRY_AGAIN) return false;
+  if (IsEviction(error)) {
+    evicted_ = true;
+    return false;
+  }
+  if (error != CS_OK) Fail("cpg_zcb_next_batch", error);
+  if (count == 0 || count > capacity || count > CPG_ZCB_MAX_BATCH) {
+    journal_->Complain("a batch of " + std::to_string(count));
+    return false;
+  }
+  if (messages[0].kind == CPG_ZCB_VIEW) {
+    if (count != 1) journal_->Complain("a view that does not come alone");
+    HearPulledView(messages[0]);
+    return true;
+  }
+  unsigned int noted = 0;
+  for (; noted < count; ++noted) {
+    const cpg_zcb_message& message = messages[noted];
+    if (message.kind != CPG_ZCB_MESSAGE) {
+      journal_->Complain("a view in the middle of a batch");
+    }
+    if (!NoteMessage({message.nodeid, message.pid}, message.data,
+                     message.length)) {
+      break;
+    }
+  }
+  while (noted-- > 0) Heard();
+  return true;
+}
+
 bool Participant::Pull() {
+  if (events_read_ % 3 == 0) return PullBatch();
   cpg_zcb_message message{};
   const cs_error_t error = cpg_zcb_next(handle_, &message);
   if (error == CS_ERR_TRY_AGAIN) return false;

@@ -24,6 +24,9 @@ inline constexpr std::string_view kSlowGroup = "steps-slow";
 inline constexpr std::string_view kPairGroup = "steps-pair";
 inline constexpr std::string_view kOtherGroup = "steps-other";
 
+// Message i of a batch has that many bytes, and i more.
+inline constexpr std::size_t kBatchBytes = 2000;
+
 inline cpg_name Named(std::string_view text) {
   cpg_name name{};
   name.length = static_cast<std::uint32_t>(text.size());

@@ -104,6 +104,9 @@ std::string GroupScene::CheckOrder(const ChildFacts& child) {
     }
     if (seen.kind == Seen::Kind::kMessage) {
       if (joins != 1 || ends != 0) return "a message of a non-member";
+      if (child.sends > 1 && seen.length_bytes != kBatchBytes + messages) {
+        return "a batch that is not its beginning, in order";
+      }
       ++messages;
     } else if (seen.kind == Seen::Kind::kJoin) {
       if (joins++ != 0) return "joined twice";

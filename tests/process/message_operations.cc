@@ -1,4 +1,6 @@
 // Messages: sending, receiving, keeping, waiting.
+#include <sys/uio.h>
+
 #include <cstring>
 
 #include "tests/process/group_scene.h"
@@ -102,6 +104,29 @@ void AddSending(std::vector<Operation>* all) {
   aligned.run = [](Child& child) { return SendBuffer(child, 4096); };
   all->push_back(aligned);
 
+  constexpr unsigned int kBatch = 3;
+  Operation batch = Sending("send-batch", kBatch);
+  batch.prepare = [](Child& child) {
+    AttachAndJoin(child);
+    for (unsigned int i = 0; i < kBatch; ++i) {
+      Must(
+          cpg_zcb_alloc(child.handle, kBatchBytes + i, &child.many[i]) == CS_OK,
+          "alloc");
+      std::memset(child.many[i], 'c', kBatchBytes + i);
+    }
+  };
+  batch.run = [](Child& child) {
+    iovec messages[kBatch];
+    for (unsigned int i = 0; i < kBatch; ++i) {
+      messages[i] = {child.many[i], kBatchBytes + i};
+    }
+    unsigned int sent = 0;
+    return cpg_zcb_mcast_batch(child.handle, CPG_TYPE_AGREED, messages, kBatch,
+                               &sent) == CS_OK &&
+           sent == kBatch;
+  };
+  all->push_back(batch);
+
   // The witness sleeps: whatever the child leaves undone, it wakes.
   Operation wake = Sending("wake");
   wake.prepare = small.prepare;
@@ -163,6 +188,18 @@ void AddReceiving(std::vector<Operation>* all) {
     return events == 2;
   };
   all->push_back(next);
+
+  Operation batch = OfMember("receive-batch");
+  batch.arrange = On<GroupScene>(&DriverSends);
+  batch.run = [](Child& child) {
+    cpg_zcb_message messages[4]{};
+    unsigned int count = 0;
+    return cpg_zcb_next_batch(child.handle, messages, 4, &count) == CS_OK &&
+           count == 2 &&
+           cpg_zcb_next_batch(child.handle, messages, 4, &count) ==
+               CS_ERR_TRY_AGAIN;
+  };
+  all->push_back(batch);
 
   Operation retain = OfMember("retain");
   retain.arrange = On<GroupScene>(&DriverSends);

@@ -182,6 +182,10 @@ void Stray::Send() {
                  refusals);
     return;
   }
+  if (dice_->OneIn(4)) {
+    SendBatch();
+    return;
+  }
   void* buffer = nullptr;
   const std::size_t room = dice_->OneIn(64) ? dice_->Below(4 << 20) : 0;
   if (!Expect("cpg_zcb_alloc", cpg_zcb_alloc(handle_, length + room, &buffer),
@@ -196,6 +200,31 @@ void Stray::Send() {
     return;
   }
   (void)Expect("cpg_zcb_free", cpg_zcb_free(handle_, buffer), {});
+}
+
+void Stray::SendBatch() {
+  std::vector<iovec> messages;
+  for (std::uint32_t n = 1 + dice_->Below(40); n > 0; --n) {
+    iovec message{nullptr, WireBytes() + dice_->Below(600)};
+    if (!Expect("cpg_zcb_alloc",
+                cpg_zcb_alloc(handle_, message.iov_len, &message.iov_base),
+                {CS_ERR_NO_MEMORY})) {
+      break;
+    }
+    WriteWire({{~0U, life_, sent_++}, {}},
+              static_cast<std::byte*>(message.iov_base), message.iov_len);
+    messages.push_back(message);
+  }
+  unsigned int sent = 0;
+  (void)Expect(
+      "cpg_zcb_mcast_batch",
+      cpg_zcb_mcast_batch(handle_, CPG_TYPE_AGREED, messages.data(),
+                          static_cast<unsigned int>(messages.size()), &sent),
+      {CS_ERR_TRY_AGAIN, CS_ERR_NOT_EXIST});
+  for (std::size_t i = sent; i < messages.size(); ++i) {
+    (void)Expect("cpg_zcb_free", cpg_zcb_free(handle_, messages[i].iov_base),
+                 {});
+  }
 }
 
 void Stray::Forward() {
@@ -229,6 +258,10 @@ void Stray::Read() {
         {CS_ERR_TIMEOUT});
     return;
   }
+  if (dice_->OneIn(3)) {
+    ReadBatch();
+    return;
+  }
   for (std::uint32_t n = dice_->Below(20); n > 0; --n) {
     cpg_zcb_message message{};
     const cs_error_t error =
@@ -240,6 +273,22 @@ void Stray::Read() {
       return;
     }
     if (message.kind == CPG_ZCB_MESSAGE) Heard(message.data, message.length);
+  }
+}
+
+void Stray::ReadBatch() {
+  cpg_zcb_message messages[20];
+  unsigned int count = 0;
+  const cs_error_t error =
+      cpg_zcb_next_batch(handle_, messages, 1 + dice_->Below(20), &count);
+  if (error == CS_ERR_NOT_EXIST) joined_ = false;  // its leave came
+  if (!Expect("cpg_zcb_next_batch", error,
+              {CS_ERR_TRY_AGAIN, CS_ERR_NOT_EXIST})) {
+    return;
+  }
+  for (unsigned int i = 0; i < count; ++i) {
+    if (messages[i].kind != CPG_ZCB_MESSAGE) continue;
+    Heard(messages[i].data, messages[i].length);
   }
 }
 

@@ -39,8 +39,10 @@ class Stray {
   void SetOptions();
   void JoinOrLeave();
   void Send();
+  void SendBatch();
   void Forward();
   void Read();
+  void ReadBatch();
   void Poll(bool for_room);
   void Heard(const void* bytes, std::size_t length_bytes);
   void MaybeKeep(const void* bytes, std::size_t length_bytes);
