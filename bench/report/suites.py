@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Callable
 
-from report import (allocator, allocator_peers, builder, calls, crowd, growth,
-                    kills, pages, pairs, recovery)
+from report import (allocator, allocator_peers, batch, builder, calls, crowd,
+                    growth, kills, pages, pairs, recovery)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,10 @@ SUITES = {
     "alloc": Suite(
         allocator.run, prepare_allocators, 1200, 45,
         "allocators: pairs, batches, hand-over, churn, memory"),
+    "batch": Suite(
+        batch.run,
+        needs(*("//bench/" + name.replace("/", ":") for name in batch.PROGRAMS)),
+        300, 15, "messages per call, and the order of buffers"),
     "cpg": Suite(
         calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 10,
         "what each call of the CPG API takes"),
