@@ -45,6 +45,7 @@ Allocator::Allocator(std::shared_ptr<Region> region,
 Result<std::unique_ptr<Allocator>> Allocator::Create(
     std::shared_ptr<Region> region, const AllocatorOptions& options) {
   if (!region->IsOurs()) return kInherited;
+  if (const Outcome sane = options.Check(); !sane) return sane.failure();
   std::unique_ptr<Allocator> allocator(
       new (std::nothrow) Allocator(std::move(region), options));
   if (allocator == nullptr || allocator->supply_ == nullptr ||

@@ -49,6 +49,10 @@ Result<AllocatorOptions> AllocatorOptions::FromEnvironment() {
     return {Status::kInvalidParam,
             "ZCB_SPARE_BYTES: digits with an optional k, m or g"};
   }
+  if (!ReadBytes("ZCB_MAGAZINE_BYTES", &options.magazine_bytes) ||
+      !options.Check()) {
+    return {Status::kInvalidParam, "ZCB_MAGAZINE_BYTES: 64k to 16m"};
+  }
   const char* const idle = ::secure_getenv("ZCB_IDLE_BYTES");
   if (idle != nullptr && std::string_view(idle) == "all") {
     options.idle_bytes = kKeepAll;
@@ -69,6 +73,14 @@ Result<AllocatorOptions> AllocatorOptions::FromEnvironment() {
     }
   }
   return options;
+}
+
+Outcome AllocatorOptions::Check() const {
+  if (magazine_bytes < MagazineLimits::kLeastRotationBytes ||
+      magazine_bytes > MagazineLimits::kMostRotationBytes) {
+    return {Status::kInvalidParam, "a magazine has 64 KiB to 16 MiB a class"};
+  }
+  return {};
 }
 
 }  // namespace zcb::alloc

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "allocator/magazine_limits.h"
 #include "allocator/status.h"
 
 namespace zcb::alloc {
@@ -33,6 +34,12 @@ struct AllocatorOptions {
     return std::min(spare_bytes, region_bytes / 16);
   }
 
+  // How much of each size class a thread has at hand, and rotates over, before
+  // it turns to what the process has in common (magazine.h). From
+  // MagazineLimits::kLeastRotationBytes to kMostRotationBytes.
+  std::uint64_t magazine_bytes =
+      MagazineLimits::kRotationBytes;  // ZCB_MAGAZINE_BYTES
+
   // Whether units that go back to the region also give their memory back to
   // the system: what is free and committed in the region beyond this many
   // bytes is punched out. kKeepAll: never.
@@ -52,8 +59,10 @@ struct AllocatorOptions {
   // The defaults above, changed by the variables named beside them (bytes as
   // in RegionOptions; ZCB_IDLE_BYTES=all is kKeepAll; ZCB_POISON 0 or 1;
   // ZCB_NUMA a number, "local" or "none"). kInvalidParam: a value that is none
-  // of these. A program with raised privileges ignores them.
+  // of these, or out of range. A program with raised privileges ignores them.
   static Result<AllocatorOptions> FromEnvironment();
+  // kInvalidParam: out of range.
+  Outcome Check() const;
 };
 
 }  // namespace zcb::alloc

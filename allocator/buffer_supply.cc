@@ -6,6 +6,7 @@
 
 #include "allocator/adoption.h"
 #include "allocator/extent_words.h"
+#include "allocator/magazine_limits.h"
 #include "allocator/reap_dead.h"
 
 namespace zcb::alloc {
@@ -44,7 +45,7 @@ BufferSupply::BufferSupply(Region& region, const AllocatorOptions& options)
           [](void* self, ThreadCache& cache) {
             static_cast<BufferSupply*>(self)->EmptyCache(cache);
           },
-          this) {}
+          this, options.magazine_bytes) {}
 
 bool BufferSupply::ok() const {
   return tables_.ok() && units_.ok() && slabs_.ok() && extents_.ok() &&
@@ -116,7 +117,8 @@ Outcome BufferSupply::AddUnit(UnitTable::Want want) {
 Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
   ThreadCache* const cache = caches_.FindOrMake();
   std::array<std::uint32_t, kMaxBatch> batch;
-  const std::span out(batch.data(), HalfOf(MagazineLimits::Of(size_class)));
+  const std::span out(batch.data(), HalfOf(MagazineLimits::Of(
+                                        size_class, caches_.magazine_bytes())));
   bool asked = false;
   bool gathered = false;
   Failure failure{Status::kNoMemory, "the region is full"};

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <span>
 
-#include "allocator/magazine.h"
+#include "allocator/magazine_limits.h"
 #include "allocator/private_mapping.h"
 
 namespace zcb::alloc {

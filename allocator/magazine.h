@@ -2,36 +2,13 @@
 #ifndef ZCB_ALLOCATOR_MAGAZINE_H_
 #define ZCB_ALLOCATOR_MAGAZINE_H_
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
 
+#include "allocator/magazine_limits.h"
 #include "allocator/private_tables.h"
 #include "allocator/size_classes.h"
 
 namespace zcb::alloc {
-
-// How many buffers of a class a magazine holds: a power of two.
-//
-// Buffers are reused first in, first out, over a few MiB: a buffer that was
-// just read by another core is then cold there before it is written here again
-// (two to three times cheaper than handing out the last one back first). Large
-// classes get few, because what lies in a magazine is lost to other threads.
-struct MagazineLimits {
-  static constexpr std::uint64_t kRotationBytes = std::uint64_t{4} << 20;
-  static constexpr std::uint32_t kMaxCount = 256;
-  static constexpr std::uint32_t kMaxLargeCount = 8;  // above 64 KiB
-  static constexpr std::uint32_t kMinCount = 2;
-
-  static constexpr std::uint32_t Of(std::uint32_t size_class) {
-    if (size_class >= kExtentClass) return 0;  // always full and always empty
-    const std::uint64_t bytes = kSizeClasses[size_class].bytes();
-    const std::uint64_t most =
-        bytes <= kGranuleBytes ? kMaxCount : kMaxLargeCount;
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-        std::bit_floor(kRotationBytes / bytes), kMinCount, most));
-  }
-};
 
 // A ring of line numbers, private to one thread. The numbers lie in an array
 // that all magazines of the thread share; all-zero is an empty magazine.
@@ -73,7 +50,8 @@ class Magazine {
 };
 static_assert(sizeof(Magazine) == 16);
 
-// Where each magazine's part of the array begins, and how long the array is.
+// Where each magazine's part of the array begins, and how long the array is:
+// room for the most that can be asked for.
 struct MagazineLayout {
   std::uint32_t first[kCodeCount];
   std::uint32_t total;
@@ -82,7 +60,7 @@ inline constexpr MagazineLayout kMagazineLayout = [] {
   MagazineLayout layout{};
   for (std::uint32_t c = 0; c < kClassCount; ++c) {
     layout.first[CodeOf(c)] = layout.total;
-    layout.total += MagazineLimits::Of(c);
+    layout.total += MagazineLimits::Of(c, MagazineLimits::kMostRotationBytes);
   }
   return layout;
 }();

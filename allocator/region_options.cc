@@ -66,6 +66,15 @@ bool ParsePages(std::string_view text, RegionOptions* options) {
   return true;
 }
 
+// Bytes; as they were if the variable is not set.
+bool ReadBytes(const char* name, std::uint64_t* bytes) {
+  const char* const text = ::secure_getenv(name);
+  if (text == nullptr) return true;
+  const std::optional<std::uint64_t> parsed = ParseBytes(text);
+  if (parsed) *bytes = *parsed;
+  return parsed.has_value();
+}
+
 // 0 or 1; as it was if the variable is not set.
 bool ReadSwitch(const char* name, bool* is_on) {
   const char* const text = ::secure_getenv(name);
@@ -83,13 +92,13 @@ Result<RegionOptions> RegionOptions::FromEnvironment() {
   // choose the files that it opens.
   if (const char* text = ::secure_getenv("ZCB_DIR")) options.directory = text;
   if (const char* text = ::secure_getenv("ZCB_REGION")) options.name = text;
-  if (const char* text = ::secure_getenv("ZCB_REGION_BYTES")) {
-    const std::optional<std::uint64_t> bytes = ParseBytes(text);
-    if (!bytes) {
-      return {Status::kInvalidParam,
-              "ZCB_REGION_BYTES: digits with an optional k, m or g"};
-    }
-    options.region_bytes = *bytes;
+  if (!ReadBytes("ZCB_REGION_BYTES", &options.region_bytes)) {
+    return {Status::kInvalidParam,
+            "ZCB_REGION_BYTES: digits with an optional k, m or g"};
+  }
+  if (!ReadBytes("ZCB_PREFAULT_BYTES", &options.prefault_bytes)) {
+    return {Status::kInvalidParam,
+            "ZCB_PREFAULT_BYTES: digits with an optional k, m or g"};
   }
   if (const char* text = ::secure_getenv("ZCB_PAGES")) {
     if (!ParsePages(text, &options)) {

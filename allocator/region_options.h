@@ -43,7 +43,8 @@ struct RegionOptions {
   // A hugetlbfs mount on which the data file may lie; "" = none.
   std::string hugetlbfs_mount;  // ZCB_PAGES=...:MOUNT
   // Committed (and collapsed) at creation; cut to an eighth of the region.
-  std::uint64_t prefault_bytes = RegionLimits::kDefaultPrefaultBytes;
+  std::uint64_t prefault_bytes =
+      RegionLimits::kDefaultPrefaultBytes;  // ZCB_PREFAULT_BYTES
   // Keep the files when the last process detaches cleanly.
   bool keep = false;  // ZCB_KEEP
   // Of this process: a truncated file is an error of the calls that meet it,
@@ -56,8 +57,9 @@ struct RegionOptions {
   std::array<std::uint32_t, 8> client_params{};
 
   // The defaults above, changed by ZCB_DIR, ZCB_REGION, ZCB_REGION_BYTES
-  // (digits, with an optional k, m or g), ZCB_PAGES (auto, huge, small; auto
-  // and huge may be followed by :MOUNT), ZCB_KEEP and ZCB_SIGBUS (0 or 1).
+  // and ZCB_PREFAULT_BYTES (digits, with an optional k, m or g), ZCB_PAGES
+  // (auto, huge, small; auto and huge may be followed by :MOUNT), ZCB_KEEP and
+  // ZCB_SIGBUS (0 or 1).
   // kInvalidParam: a value that is none of these; nothing is guessed. A program
   // that runs with raised privileges (set-user-ID) ignores them all.
   static Result<RegionOptions> FromEnvironment();

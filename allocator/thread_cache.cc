@@ -145,8 +145,9 @@ void ThreadCacheRegistry::Leave(ThreadCache& cache) {
   Unlink(*set, cache);
 }
 
-ThreadCacheSet::ThreadCacheSet(Flush flush, void* context)
-    : flush_(flush), context_(context) {
+ThreadCacheSet::ThreadCacheSet(Flush flush, void* context,
+                               std::uint64_t magazine_bytes)
+    : flush_(flush), context_(context), magazine_bytes_(magazine_bytes) {
   if (ThreadCacheRegistry::Get() == nullptr || !Key().ok()) return;
   // relaxed: only has to be unique
   id_ = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -197,7 +198,7 @@ ThreadCache* ThreadCacheSet::FindOrMake() {
   memory.Leak();
   for (std::uint32_t c = 0; c < kClassCount; ++c) {
     cache->OfClass(c).Init(kMagazineLayout.first[CodeOf(c)],
-                           MagazineLimits::Of(c));
+                           MagazineLimits::Of(c, magazine_bytes_));
   }
   cache->owner_id = id_;
   cache->next_of_thread = thread_cache_anchor.first;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "allocator/magazine.h"
+#include "allocator/magazine_limits.h"
 
 namespace zcb::alloc {
 
@@ -55,7 +56,9 @@ class ThreadCacheSet {
 
   // id() is kNoId if no thread's end could be noticed: then Find() and
   // FindOrMake() return nullptr, and everything goes without magazines.
-  ThreadCacheSet(Flush flush, void* context);
+  // `magazine_bytes`: AllocatorOptions'.
+  ThreadCacheSet(Flush flush, void* context,
+                 std::uint64_t magazine_bytes = MagazineLimits::kRotationBytes);
   // Flushes every thread's cache. No other thread may use the allocator then.
   void Close();
   ThreadCacheSet(const ThreadCacheSet&) = delete;
@@ -63,6 +66,7 @@ class ThreadCacheSet {
 
   static constexpr std::uint64_t kNoId = ~std::uint64_t{0};
   std::uint64_t id() const { return id_; }
+  std::uint64_t magazine_bytes() const { return magazine_bytes_; }
 
   // This thread's cache, put under the anchor; nullptr: it has none.
   ThreadCache* Find() const {
@@ -83,6 +87,7 @@ class ThreadCacheSet {
 
   Flush flush_;
   void* context_;
+  std::uint64_t magazine_bytes_;
   std::uint64_t id_ = kNoId;
   ThreadCache* first_ = nullptr;  // under the registry's lock
 };

@@ -109,7 +109,8 @@ struct zcb_options {
   /** 4 MiB to 128 GiB; address space, not memory. ZCB_REGION_BYTES, else 1 GiB.
    */
   uint64_t region_bytes;
-  /** Backed by memory at once. Default: 8 MiB, at most an eighth. */
+  /** Backed by memory at once; at most an eighth. ZCB_PREFAULT_BYTES, else
+   *  8 MiB. */
   uint64_t prefault_bytes;
   /** A hugetlbfs mount for the payload. ZCB_PAGES=...:MOUNT, else none. */
   const char* hugetlbfs_mount;

@@ -8,9 +8,9 @@
 namespace zcb::alloc {
 namespace {
 
-constexpr const char* kVariables[] = {"ZCB_QUOTA_BYTES", "ZCB_SPARE_BYTES",
-                                      "ZCB_IDLE_BYTES", "ZCB_POISON",
-                                      "ZCB_NUMA"};
+constexpr const char* kVariables[] = {"ZCB_QUOTA_BYTES",    "ZCB_SPARE_BYTES",
+                                      "ZCB_IDLE_BYTES",     "ZCB_POISON",
+                                      "ZCB_MAGAZINE_BYTES", "ZCB_NUMA"};
 
 class AllocatorOptionsTest : public ::testing::Test {
  protected:
@@ -34,6 +34,7 @@ TEST_F(AllocatorOptionsTest, WithoutVariablesTheDefaultsHold) {
   EXPECT_EQ(options->quota_bytes, AllocatorOptions::kNoQuota);
   EXPECT_EQ(options->spare_bytes, AllocatorOptions::kDefaultSpareBytes);
   EXPECT_EQ(options->idle_bytes, AllocatorOptions::kKeepAll);
+  EXPECT_EQ(options->magazine_bytes, MagazineLimits::kRotationBytes);
   EXPECT_FALSE(options->poison);
   EXPECT_EQ(options->numa_node, AllocatorOptions::kNoNode);
   EXPECT_EQ(options->topology, nullptr);
@@ -45,6 +46,8 @@ TEST_F(AllocatorOptionsTest, EachVariableSetsItsOption) {
   EXPECT_EQ(With("ZCB_IDLE_BYTES", "64m").idle_bytes, 64U << 20);
   EXPECT_EQ(With("ZCB_IDLE_BYTES", "all").idle_bytes,
             AllocatorOptions::kKeepAll);
+  EXPECT_EQ(With("ZCB_MAGAZINE_BYTES", "64k").magazine_bytes, 64U << 10);
+  EXPECT_EQ(With("ZCB_MAGAZINE_BYTES", "16m").magazine_bytes, 16U << 20);
   EXPECT_TRUE(With("ZCB_POISON", "1").poison);
   EXPECT_FALSE(With("ZCB_POISON", "0").poison);
   EXPECT_EQ(With("ZCB_NUMA", "3").numa_node, 3);
@@ -64,6 +67,19 @@ TEST_F(AllocatorOptionsTest, NonsenseIsRefusedByName) {
           << options.reason();
     }
   }
+}
+
+TEST_F(AllocatorOptionsTest, MagazinesOutOfRangeAreRefused) {
+  for (const char* const value : {"0", "65535", "16777217", "1g", "all"}) {
+    Clear();
+    ::setenv("ZCB_MAGAZINE_BYTES", value, 1);
+    EXPECT_EQ(AllocatorOptions::FromEnvironment().status(),
+              Status::kInvalidParam)
+        << value;
+  }
+  AllocatorOptions options;
+  options.magazine_bytes = MagazineLimits::kMostRotationBytes + 1;
+  EXPECT_EQ(options.Check().status(), Status::kInvalidParam);
 }
 
 }  // namespace

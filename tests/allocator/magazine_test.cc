@@ -56,6 +56,27 @@ TEST(MagazineTest, RotatesOverAtMostFourMebibytes) {
   EXPECT_EQ(MagazineLimits::Of(SizeClassOf(1 << 20)), 4U);
 }
 
+TEST(MagazineTest, RotatesOverWhatItIsTold) {
+  for (const std::uint64_t rotation_bytes :
+       {MagazineLimits::kLeastRotationBytes, std::uint64_t{1} << 20,
+        MagazineLimits::kMostRotationBytes}) {
+    for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+      const std::uint32_t limit = MagazineLimits::Of(c, rotation_bytes);
+      EXPECT_TRUE(std::has_single_bit(limit)) << c;
+      // Two there always are, however large.
+      EXPECT_TRUE(limit == MagazineLimits::kMinCount ||
+                  limit * kSizeClasses[c].bytes() <= rotation_bytes)
+          << c;
+      const std::uint32_t next = c + 1 < kClassCount
+                                     ? kMagazineLayout.first[CodeOf(c + 1)]
+                                     : kMagazineLayout.total;
+      EXPECT_LE(kMagazineLayout.first[CodeOf(c)] + limit, next) << c;
+    }
+  }
+  EXPECT_EQ(MagazineLimits::Of(SizeClassOf(64 * 1024), 1 << 20), 16U);
+  EXPECT_EQ(MagazineLimits::Of(SizeClassOf(64 * 1024), 16 << 20), 256U);
+}
+
 TEST(DepotTest, ReturnsTheLastBatchFirstAndEachBatchInOrder) {
   Depot depot(~std::uint64_t{0});
   ASSERT_TRUE(depot.ok());

@@ -17,7 +17,7 @@ class Environment {
  public:
   explicit Environment(const Variables& variables) {
     for (const char* name : {"ZCB_DIR", "ZCB_REGION", "ZCB_REGION_BYTES",
-                             "ZCB_PAGES", "ZCB_KEEP"}) {
+                             "ZCB_PAGES", "ZCB_KEEP", "ZCB_PREFAULT_BYTES"}) {
       ::unsetenv(name);
     }
     for (const auto& [name, value] : variables) {
@@ -52,6 +52,7 @@ TEST(RegionOptionsTest, EveryVariableIsTaken) {
                                           {"ZCB_REGION", "a-b_c.D@users"},
                                           {"ZCB_REGION_BYTES", "64m"},
                                           {"ZCB_PAGES", "huge:/mnt/huge"},
+                                          {"ZCB_PREFAULT_BYTES", "16m"},
                                           {"ZCB_KEEP", "1"}});
   const Result<RegionOptions> options = RegionOptions::FromEnvironment();
   ASSERT_TRUE(options.ok()) << options.reason();
@@ -60,6 +61,7 @@ TEST(RegionOptionsTest, EveryVariableIsTaken) {
   EXPECT_EQ(options->region_bytes, 64U << 20);
   EXPECT_EQ(options->pages, PagePolicy::kHuge);
   EXPECT_EQ(options->hugetlbfs_mount, "/mnt/huge");
+  EXPECT_EQ(options->prefault_bytes, 16U << 20);
   EXPECT_TRUE(options->keep);
 }
 
@@ -104,6 +106,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"ZCB_REGION_BYTES", "64mm", Status::kInvalidParam},
         Row{"ZCB_REGION_BYTES", "17179869184g", Status::kInvalidParam},
         Row{"ZCB_REGION_BYTES", "18446744073709551617", Status::kInvalidParam},
+        Row{"ZCB_PREFAULT_BYTES", "0", Status::kOk},
+        Row{"ZCB_PREFAULT_BYTES", "999g", Status::kOk},  // cut to an eighth
+        Row{"ZCB_PREFAULT_BYTES", "all", Status::kInvalidParam},
+        Row{"ZCB_PREFAULT_BYTES", "", Status::kInvalidParam},
+        Row{"ZCB_PREFAULT_BYTES", "-1", Status::kInvalidParam},
         Row{"ZCB_PAGES", "auto", Status::kOk},
         Row{"ZCB_PAGES", "huge", Status::kOk},
         Row{"ZCB_PAGES", "small", Status::kOk},
