@@ -1,13 +1,9 @@
 #include "ipc/attachment.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
 
 #include "allocator/cancel_shield.h"
 #include "allocator/fork_guard.h"
-#include "allocator/parse_bytes.h"
 #include "ipc/asymmetric_barrier.h"
 #include "ipc/member.h"
 #include "ipc/member_table.h"
@@ -60,8 +56,9 @@ Registry* ProcessRegistry() {
 
 Result<std::shared_ptr<Attachment>> Attachment::Open(
     const IpcOptions& options) {
+  if (const Outcome sane = options.Check(); !sane) return sane.failure();
   alloc::RegionOptions region_options = options.region;
-  region_options.client_params = IpcGeometry::DefaultParams();
+  region_options.client_params = IpcGeometry::Params(options.shape);
   region_options.client_area_bytes = IpcGeometry::AreaBytes(
       region_options.client_params, region_options.lease_count,
       region_options.region_bytes + alloc::kHugePageBytes);  // rounded up
@@ -87,6 +84,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->region_ = *region;
   attachment->geometry_ = *geometry;
   attachment->node_id_ = options.node_id;
+  attachment->reclaim_pace_ = options.reclaim_pace;
+  attachment->prefetch_ = options.prefetch;
   if (const Outcome committed = (*region)->CommitMeta(
           geometry->header_offset,
           geometry->names_offset - geometry->header_offset);
@@ -124,31 +123,6 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->ReapAllDead();
   registry.attachments.push_back(attachment);
   return attachment;
-}
-
-Result<IpcOptions> IpcOptions::FromEnvironment() {
-  IpcOptions options;
-  auto region = alloc::RegionOptions::FromEnvironment();
-  if (!region) return region.failure();
-  options.region = *region;
-  auto allocator = alloc::AllocatorOptions::FromEnvironment();
-  if (!allocator) return allocator.failure();
-  options.allocator = *allocator;
-  if (const char* text = secure_getenv("ZCB_NODEID")) {
-    const char* end = text + std::strlen(text);
-    const auto [rest, error] = std::from_chars(text, end, options.node_id);
-    if (error != std::errc() || rest != end || options.node_id == 0) {
-      return {Status::kInvalidParam, "ZCB_NODEID is no number above 0"};
-    }
-  }
-  if (const char* text = secure_getenv("ZCB_RETAIN_BYTES")) {
-    options.retain_bytes = alloc::ParseBytes(text);
-    if (!options.retain_bytes) {
-      return {Status::kInvalidParam,
-              "ZCB_RETAIN_BYTES: digits with an optional k, m or g"};
-    }
-  }
-  return options;
 }
 
 Attachment::~Attachment() {

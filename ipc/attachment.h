@@ -10,12 +10,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "allocator/allocator.h"
-#include "allocator/allocator_options.h"
 #include "allocator/private_mapping.h"
 #include "allocator/process_watcher.h"
 #include "allocator/region.h"
@@ -27,6 +25,7 @@
 #include "ipc/group_directory.h"
 #include "ipc/group_name.h"
 #include "ipc/ipc_layout.h"
+#include "ipc/ipc_options.h"
 #include "ipc/keep_table.h"
 #include "ipc/member_address.h"
 #include "ipc/statistics.h"
@@ -34,20 +33,6 @@
 namespace zcb::ipc {
 
 class Member;
-
-struct IpcOptions {
-  alloc::RegionOptions region;
-  // Those of the first attachment of this process count.
-  alloc::AllocatorOptions allocator;
-  std::uint32_t node_id = 1;  // ZCB_NODEID
-  // Most bytes of payload that this process keeps in the region; 0: no limit.
-  // Said, it holds for an attachment that is there already, too.
-  std::optional<std::uint64_t> retain_bytes;  // ZCB_RETAIN_BYTES
-
-  // RegionOptions::FromEnvironment(), AllocatorOptions::FromEnvironment(),
-  // ZCB_NODEID (1 .. 2^32-1) and ZCB_RETAIN_BYTES (bytes as ParseBytes()).
-  static Result<IpcOptions> FromEnvironment();
-};
 
 // A payload that can be sent or freed: its buffer, and where the header goes.
 struct LivePayload {
@@ -176,6 +161,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   GroupDirectory& directory() { return *directory_; }
   KeepTable& keeps() { return *keeps_; }
   BellRinger& ringer() { return *ringer_; }
+  const ReclaimPace& reclaim_pace() const { return reclaim_pace_; }
+  std::uint32_t prefetch() const { return prefetch_; }
   // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
   // and senders that wait for room.
   std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
@@ -213,6 +200,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::shared_ptr<alloc::Region> region_;
   IpcGeometry geometry_;
   std::uint32_t node_id_ = 1;
+  ReclaimPace reclaim_pace_;
+  std::uint32_t prefetch_ = 0;
   std::unique_ptr<alloc::Allocator> allocator_;
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<AlignedPages> aligned_pages_;

@@ -50,15 +50,23 @@ bool InRange(const std::array<std::uint32_t, 8>& p) {
          p[1] <= IpcLimits::kMaxGroups && p[2] >= 1 &&
          p[2] <= IpcLimits::kMaxEntries && p[3] >= IpcLimits::kMinSlots &&
          p[3] <= IpcLimits::kMaxSlots && std::has_single_bit(p[3]) &&
-         p[3] >= 4 * p[2] && p[4] >= 1 && p[4] <= IpcLimits::kMaxKeepRecords;
+         p[3] >= IpcLimits::kLeastSlotsPerEntry * p[2] && p[4] >= 1 &&
+         p[4] <= IpcLimits::kMaxKeepRecords;
 }
 
 }  // namespace
 
-std::array<std::uint32_t, 8> IpcGeometry::DefaultParams() {
+std::array<std::uint32_t, 8> IpcGeometry::Params(const IpcShape& shape) {
   return {IpcLimits::kLayoutVersion, IpcLimits::kDefaultGroups,
-          IpcLimits::kDefaultEntries, IpcLimits::kDefaultSlots,
+          shape.group_members, shape.ring_slots,
           IpcLimits::kDefaultKeepRecords};
+}
+
+Outcome IpcGeometry::Check(const IpcShape& shape) {
+  if (InRange(Params(shape))) return {};
+  return {Status::kInvalidParam,
+          "a ring has 1024 to 32768 slots, a power of two, and at least 4 for "
+          "each of 1 to 4096 members"};
 }
 
 std::uint64_t IpcGeometry::AreaBytes(const std::array<std::uint32_t, 8>& params,

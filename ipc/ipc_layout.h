@@ -29,6 +29,14 @@ struct IpcLimits {
   static constexpr std::uint32_t kDefaultEntries = 256;
   static constexpr std::uint32_t kDefaultSlots = 4096;
   static constexpr std::uint32_t kDefaultKeepRecords = 1024;
+  // Slots for each entry, so that most are left for messages.
+  static constexpr std::uint32_t kLeastSlotsPerEntry = 4;
+};
+
+// What the creator of a region says about its groups.
+struct IpcShape {
+  std::uint32_t ring_slots = IpcLimits::kDefaultSlots;
+  std::uint32_t group_members = IpcLimits::kDefaultEntries;
 };
 
 // Computed from the region's geometry, which was checked at attach. Private.
@@ -57,7 +65,10 @@ struct IpcGeometry {
 
   // What a creator passes as RegionOptions::client_params, and how much room
   // that takes.
-  static std::array<std::uint32_t, 8> DefaultParams();
+  static std::array<std::uint32_t, 8> Params(const IpcShape& shape);
+  static std::array<std::uint32_t, 8> DefaultParams() { return Params({}); }
+  // kInvalidParam: a shape that no region may have.
+  static Outcome Check(const IpcShape& shape);
   static std::uint64_t AreaBytes(const std::array<std::uint32_t, 8>& params,
                                  std::uint32_t lease_count,
                                  std::uint64_t region_bytes);

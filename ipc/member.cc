@@ -22,7 +22,9 @@ Member::Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
       group_(group),
       bell_(bell),
       address_{attachment_->node_id(), static_cast<std::uint32_t>(getpid())},
-      view_(group.entry_count()) {}
+      prefetch_(attachment_->prefetch()),
+      view_(group.entry_count()),
+      reclaim_pace_(attachment_->reclaim_pace()) {}
 
 RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {

@@ -247,11 +247,13 @@ class Member {
   std::uint64_t position_ = 0;  // next to begin; the shared cursor follows
   std::uint32_t depth_ = 0;     // events begun and not done
   bool own_leave_begun_ = false;
+  const std::uint32_t prefetch_;  // messages ahead; 0: none
   std::uint64_t sleep_epoch_ = 0;
   View view_;
   // sending side: hints, any thread
   RingHints hints_;
   std::atomic<std::uint64_t> next_reclaim_{0};
+  const ReclaimPace reclaim_pace_;
   std::atomic<std::uint64_t> bytes_since_reclaim_{0};
   std::atomic<bool> leaving_{false};
   std::atomic<bool> left_{false};

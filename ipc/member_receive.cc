@@ -8,6 +8,7 @@
 #include "ipc/member_table.h"
 #include "ipc/message_header.h"
 #include "ipc/message_place.h"
+#include "ipc/prefetch.h"
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
@@ -68,6 +69,9 @@ Result<Event> Member::BeginNext(Wanted wanted) {
   }
   ++depth_;
   ++position_;
+  if (prefetch_ != 0) {
+    PrefetchMessage(group_, position_ + prefetch_ - 1, attachment_->region());
+  }
   // For our senders. relaxed: a look that spares the line a store
   if (hints_.filled_below.load(std::memory_order_relaxed) < position_) {
     // release -> ring.hints: the slots below are filled

@@ -11,25 +11,17 @@
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
-namespace {
-
-// A sender reclaims as it goes, so that its own buffers come back warm: after
-// this many messages of the group, or this many bytes of its own.
-constexpr std::uint64_t kReclaimEveryMessages = 64;
-constexpr std::uint64_t kReclaimEveryBytes = 2 << 20;
-
-}  // namespace
 
 void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   // relaxed, all of these: hints; two threads that both reclaim do no harm
   const std::uint64_t bytes =
       bytes_since_reclaim_.load(std::memory_order_relaxed) + length_bytes;
   if (position < next_reclaim_.load(std::memory_order_relaxed) &&
-      bytes < kReclaimEveryBytes) {
+      bytes < reclaim_pace_.bytes) {
     bytes_since_reclaim_.store(bytes, std::memory_order_relaxed);
     return;
   }
-  next_reclaim_.store(position + kReclaimEveryMessages,
+  next_reclaim_.store(position + reclaim_pace_.messages,
                       std::memory_order_relaxed);
   bytes_since_reclaim_.store(0, std::memory_order_relaxed);
   attachment_->ReclaimGroup(group_, kReclaimAll);

@@ -294,10 +294,17 @@ TEST_F(PermissionsTest, UsersOfATeamWakeEachOther) {
 
 // Variables that would each be CS_ERR_INVALID_PARAM if they were read.
 constexpr const char* kSenseless[] = {
-    "ZCB_REGION_BYTES", "ZCB_PAGES",      "ZCB_KEEP",    "ZCB_QUOTA_BYTES",
-    "ZCB_SPARE_BYTES",  "ZCB_IDLE_BYTES", "ZCB_NUMA",    "ZCB_POISON",
-    "ZCB_NODEID",       "ZCB_WAIT",       "ZCB_SPIN_NS", "ZCB_PARK",
-    "ZCB_EVICT_MS",     "ZCB_SEND_TIME",  "ZCB_REGION",
+    "ZCB_REGION_BYTES",   "ZCB_PAGES",
+    "ZCB_KEEP",           "ZCB_QUOTA_BYTES",
+    "ZCB_SPARE_BYTES",    "ZCB_IDLE_BYTES",
+    "ZCB_NUMA",           "ZCB_POISON",
+    "ZCB_NODEID",         "ZCB_WAIT",
+    "ZCB_SPIN_NS",        "ZCB_PARK",
+    "ZCB_EVICT_MS",       "ZCB_SEND_TIME",
+    "ZCB_REGION",         "ZCB_PREFAULT_BYTES",
+    "ZCB_MAGAZINE_BYTES", "ZCB_RING_SLOTS",
+    "ZCB_GROUP_MEMBERS",  "ZCB_RECLAIM_MESSAGES",
+    "ZCB_RECLAIM_BYTES",  "ZCB_PREFETCH",
 };
 constexpr const char* kProgram = "/dev/shm/program";
 constexpr const char* kElsewhere = "/dev/shm/elsewhere";

@@ -15,10 +15,26 @@
 namespace zcb::fuzz {
 namespace {
 
-constexpr std::array<const char*, 12> kVariables = {
-    "ZCB_DIR",    "ZCB_REGION",      "ZCB_REGION_BYTES", "ZCB_PAGES",
-    "ZCB_KEEP",   "ZCB_QUOTA_BYTES", "ZCB_SPARE_BYTES",  "ZCB_IDLE_BYTES",
-    "ZCB_POISON", "ZCB_NUMA",        "ZCB_NODEID",       "ZCB_RETAIN_BYTES",
+constexpr std::array<const char*, 19> kVariables = {
+    "ZCB_DIR",
+    "ZCB_REGION",
+    "ZCB_REGION_BYTES",
+    "ZCB_PAGES",
+    "ZCB_KEEP",
+    "ZCB_QUOTA_BYTES",
+    "ZCB_SPARE_BYTES",
+    "ZCB_IDLE_BYTES",
+    "ZCB_POISON",
+    "ZCB_NUMA",
+    "ZCB_NODEID",
+    "ZCB_RETAIN_BYTES",
+    "ZCB_PREFAULT_BYTES",
+    "ZCB_MAGAZINE_BYTES",
+    "ZCB_RING_SLOTS",
+    "ZCB_GROUP_MEMBERS",
+    "ZCB_RECLAIM_MESSAGES",
+    "ZCB_RECLAIM_BYTES",
+    "ZCB_PREFETCH",
 };
 
 void CheckName(const std::string& name) {
@@ -42,6 +58,7 @@ void CheckOptions() {
   const auto ipc = ipc::IpcOptions::FromEnvironment();
   if (ipc) {
     ZCB_FUZZ_CHECK(region.ok() && ipc->node_id != 0);
+    ZCB_FUZZ_CHECK(ipc->Check().ok() && ipc->allocator.Check().ok());
   }
   const auto open = alloc::ReadOpenOptions(nullptr);
   if (open) ZCB_FUZZ_CHECK(region.ok());

@@ -37,9 +37,12 @@ TEST(LimitsTest, OfThePageAreThoseOfTheCode) {
       {"processes attached to a region", number(RegionLimits::kDefaultLeases)},
       {"group names in a region's life", number(IpcLimits::kDefaultGroups)},
       {"bytes of a group name", number(CPG_MAX_NAME_LENGTH)},
-      {"members of a group", number(IpcLimits::kDefaultEntries)},
+      {"members of a group", number(IpcLimits::kDefaultEntries) + "; " +
+                                 number(IpcLimits::kMaxEntries) +
+                                 " can be set"},
       {"messages in a group's ring",
-       number(IpcLimits::kDefaultSlots - 2 * IpcLimits::kDefaultEntries)},
+       number(IpcLimits::kDefaultSlots - 2 * IpcLimits::kDefaultEntries) +
+           "; " + number(IpcLimits::kMaxSlots - 2) + " can be set"},
       {"bytes of a message", "those of the region less 64"},
       {"messages kept by a process", number(IpcLimits::kDefaultKeepRecords)},
       {"handles and walks of a process",

@@ -1,0 +1,55 @@
+// How a process takes part in the groups of a region.
+#ifndef ZCB_IPC_IPC_OPTIONS_H_
+#define ZCB_IPC_IPC_OPTIONS_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "allocator/allocator_options.h"
+#include "allocator/region_options.h"
+#include "allocator/status.h"
+#include "ipc/ipc_layout.h"
+
+namespace zcb::ipc {
+
+// A sender reclaims as it goes, so that its own buffers come back warm: after
+// so many messages of the group, or so many bytes of its own.
+struct ReclaimPace {
+  static constexpr std::uint64_t kLeastBytes = 4096;
+  static constexpr std::uint32_t kMostMessages = IpcLimits::kMaxSlots;
+
+  std::uint32_t messages = 64;                   // ZCB_RECLAIM_MESSAGES
+  std::uint64_t bytes = std::uint64_t{2} << 20;  // ZCB_RECLAIM_BYTES
+
+  // kInvalidParam: out of range.
+  Outcome Check() const;
+};
+
+struct IpcOptions {
+  alloc::RegionOptions region;
+  // Whoever creates the region decides. ZCB_RING_SLOTS, ZCB_GROUP_MEMBERS
+  IpcShape shape;
+  // Those of the first attachment of this process count, of both.
+  alloc::AllocatorOptions allocator;
+  ReclaimPace reclaim_pace;
+  // How many messages ahead of the one that it begins a receiver asks for the
+  // lines of; 0: it does not.
+  static constexpr std::uint32_t kMostPrefetch = 64;
+  std::uint32_t prefetch = 0;  // ZCB_PREFETCH
+  std::uint32_t node_id = 1;   // ZCB_NODEID
+  // Most bytes of payload that this process keeps in the region; 0: no limit.
+  // Said, it holds for an attachment that is there already, too.
+  std::optional<std::uint64_t> retain_bytes;  // ZCB_RETAIN_BYTES
+
+  // RegionOptions::FromEnvironment(), AllocatorOptions::FromEnvironment(), and
+  // the variables named above: ZCB_NODEID 1 to 2^32-1; ZCB_RECLAIM_BYTES and
+  // ZCB_RETAIN_BYTES as ParseBytes(); the others digits. kInvalidParam: a value
+  // that makes no sense, alone or with the others.
+  static Result<IpcOptions> FromEnvironment();
+  // kInvalidParam: out of range; not looked at: region and allocator.
+  Outcome Check() const;
+};
+
+}  // namespace zcb::ipc
+
+#endif  // ZCB_IPC_IPC_OPTIONS_H_
