@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ipc/member_table.h"
+#include "ipc/ring.h"
 
 namespace zcb::ipc {
 namespace {
@@ -11,6 +12,7 @@ using Phase = EntryWord::Phase;
 
 // Whether the ring has no room for a message.
 bool IsFull(const GroupView& group, std::uint64_t* reclaimed) {
+  CatchUpTail(group);
   // acquire <- ring.tail: what lies below the tail is filled
   const std::uint64_t tail =
       group.header().tail.load(std::memory_order_acquire);

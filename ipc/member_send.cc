@@ -24,6 +24,7 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   next_reclaim_.store(position + reclaim_pace_.messages,
                       std::memory_order_relaxed);
   bytes_since_reclaim_.store(0, std::memory_order_relaxed);
+  HelpTail(group_, position);
   attachment_->ReclaimGroup(group_, kReclaimAll);
 }
 
@@ -134,10 +135,10 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
     place->word->store(home.Send(group_.group_slot(), slot.position).raw(),
                        std::memory_order_release);
     allocator.CommitSend(*place);
-    if (TryPublish(group_, slot,
-                   SlotWord::Message(
-                       SlotWord::LapOf(slot.position, group_.slot_shift()),
-                       message.named()))) {
+    if (TryFill(group_, slot,
+                SlotWord::Message(
+                    SlotWord::LapOf(slot.position, group_.slot_shift()),
+                    message.named()))) {
       // release -> ring.hints: the slots below are filled
       hints_.filled_below.store(slot.position + 1, std::memory_order_release);
       counters_.sent_messages.LossyAdd(1);

@@ -172,6 +172,7 @@ void ApplyUpTo(const GroupView& group, std::uint64_t position) {
 }
 
 std::uint64_t ApplyPublished(const GroupView& group) {
+  CatchUpTail(group);
   // acquire <- ring.tail: what lies below is published
   const std::uint64_t tail =
       group.header().tail.load(std::memory_order_acquire);

@@ -16,6 +16,7 @@ using alloc::BufferWord;
 // How far the living have read. Reads the tail first: an entry that begins to
 // gate afterwards begins at that tail or above.
 std::uint64_t LimitOf(const GroupView& group, const alloc::Region& region) {
+  CatchUpTail(group);
   // seq_cst <-> member.gate: before the entries; acquire <- ring.tail
   std::uint64_t limit = group.header().tail.load(std::memory_order_seq_cst);
   const std::uint32_t high = group.EntryHigh();

@@ -3,6 +3,7 @@
 namespace zcb::ipc {
 
 std::uint64_t ApproxUsed(const GroupView& group) {
+  CatchUpTail(group);
   // acquire <- ring.tail: a figure for people, but not an older one than they
   // have seen
   const std::uint64_t tail =

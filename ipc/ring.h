@@ -10,6 +10,10 @@
 // at the tail helps the tail forward, so a publisher that stops or dies right
 // after it holds nobody up.
 //
+// Therefore a publisher need not move the tail itself, and one that sends much
+// does it now and then: the tail is a lower bound, and everybody who goes by it
+// moves it first (CatchUpTail, FindPlace).
+//
 // (The idea of "fill the slot, then help the tail" is Michael and Scott's
 // queue, PODC 1996, turned from a list into a ring; the lap in the slot takes
 // the part of their counted pointers.)
@@ -52,6 +56,21 @@ inline void HelpTail(const GroupView& group, std::uint64_t position) {
                                      std::memory_order_release,
                                      std::memory_order_relaxed)) {
   }
+}
+
+// Moves the tail past everything that is filled.
+inline void CatchUpTail(const GroupView& group) {
+  // acquire <- ring.tail: what lies below the tail is filled
+  const std::uint64_t tail =
+      group.header().tail.load(std::memory_order_acquire);
+  std::uint64_t end = tail;
+  while (end - tail < group.slot_count() &&
+         // acquire <- ring.publish: a filled slot is whole before we pass it
+         SlotWord(group.slot(end).load(std::memory_order_acquire)).lap() ==
+             SlotWord::LapOf(end, group.slot_shift())) {
+    ++end;
+  }
+  if (end != tail) HelpTail(group, end - 1);
 }
 
 // What a publisher remembers of the ring, so that it need not fetch the lines
@@ -125,7 +144,7 @@ inline RingAnswer FindPlace(const GroupView& group, std::uint64_t room,
     // than we did. It costs nothing where it matters.)
     const SlotWord slot(group.slot(tail).load(std::memory_order_acquire));
     if (slot.lap() == SlotWord::LapOf(tail, group.slot_shift())) {
-      HelpTail(group, tail);
+      CatchUpTail(group);
       continue;
     }
     if (slot.lap() == LapBefore(group, tail)) {
@@ -142,8 +161,7 @@ inline RingAnswer FindPlace(const GroupView& group, std::uint64_t room,
 }
 
 // Puts `word` into the place. True: it is in the order, for ever. False:
-// somebody else took the place; find another. Leaves the tail where it is: who
-// fills several places in a row moves it once.
+// somebody else took the place; find another. The tail stays where it is.
 inline bool TryFill(const GroupView& group, const RingPlace& place,
                     SlotWord word) {
   std::uint64_t expected = place.previous.raw();
@@ -155,7 +173,8 @@ inline bool TryFill(const GroupView& group, const RingPlace& place,
                                std::memory_order_relaxed);
 }
 
-// The same, and moves the tail past it.
+// The same, and moves the tail past it: what a record does, so that the tail is
+// past every record whose publisher has returned.
 inline bool TryPublish(const GroupView& group, const RingPlace& place,
                        SlotWord word) {
   if (!TryFill(group, place, word)) return false;

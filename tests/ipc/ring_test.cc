@@ -93,6 +93,43 @@ TEST(RingTest, TailThatLagsSeveralPlacesIsRaisedByTheNextPublisher) {
   EXPECT_EQ(Tail(group), 5U) << "never back";
 }
 
+// Publishers of messages leave the tail where it is.
+TEST(RingTest, FilledPlacesAreInTheOrderWhereverTheTailIs) {
+  FakeGroup group;
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    const RingPlace place{i, SlotWord()};
+    ASSERT_TRUE(TryFill(group.view(), place,
+                        SlotWord::Message(1, alloc::BufferRef(100 + i))));
+  }
+  EXPECT_EQ(Tail(group), 0U);
+  SlotWord slot;
+  ASSERT_EQ(ReadSlot(group.view(), 4, &slot), RingAnswer::kOk);
+  EXPECT_EQ(slot.ref(), alloc::BufferRef(104));
+  EXPECT_EQ(ApproxUsed(group.view()), 5U) << "caught up for the figure";
+  EXPECT_EQ(Tail(group), 5U);
+}
+
+TEST(RingTest, CatchingUpEndsAtTheFirstPlaceThatIsNotFilled) {
+  FakeGroup group;
+  for (std::uint32_t i = 0; i < FakeGroup::kSlots; ++i) group.PublishMessage(i);
+  group.ReclaimTo(3);
+  group.PublishMessage(100);
+  group.header_.tail.store(3, std::memory_order_relaxed);
+  CatchUpTail(group.view());
+  EXPECT_EQ(Tail(group), FakeGroup::kSlots + 1)
+      << "the places above hold the lap before";
+  CatchUpTail(group.view());
+  EXPECT_EQ(Tail(group), FakeGroup::kSlots + 1);
+}
+
+TEST(RingTest, CatchingUpWithARingOfFilledPlacesEnds) {
+  FakeGroup group;
+  for (std::uint32_t i = 0; i < FakeGroup::kSlots; ++i) group.PublishMessage(i);
+  group.header_.tail.store(0, std::memory_order_relaxed);
+  CatchUpTail(group.view());
+  EXPECT_EQ(Tail(group), FakeGroup::kSlots);
+}
+
 TEST(RingTest, GuessFindsTheTailsPlaceOrNothing) {
   FakeGroup group;
   RingHints hints;

@@ -97,7 +97,13 @@ inline ComesHome(buffer) {
 }
 
 inline Reclaim() {
-  atomic { t = tail; moved = 0 }
+  atomic { /* CatchUpTail */
+    do
+    :: AT(tail).lap == LAP(tail) -> tail++
+    :: else -> break
+    od;
+    t = tail; moved = 0
+  }
   if
   :: lease[1] == Alive -> atomic { t = (cursor < t -> cursor : t) }
   :: lease[1] != Alive
@@ -203,12 +209,12 @@ send_place:
 send_help:
   atomic {
     if
-    :: tail = (tail <= t -> t + 1 : tail)
-    :: lap == 0 && ref == b /* one of a batch, which helps with its last */
-    fi;
-    if
-    :: lap == 0 && ref == b -> goto send_end /* the place was ours */
-    :: else -> goto send_look
+    :: lap == 0 && ref == b -> goto send_end /* ours: the tail may stay */
+    :: tail = (tail <= t -> t + 1 : tail);
+       if
+       :: lap == 0 && ref == b -> goto send_end /* the place was ours */
+       :: else -> goto send_look
+       fi
     fi
   }
 send_full:
