@@ -224,6 +224,11 @@ std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
   return supply_->Locate(ref);
 }
 
+std::uint64_t Allocator::LocateBytes(BufferRef ref) const {
+  if (ref.line() >= line_count_) return 0;
+  return supply_->LocateBytes(ref);
+}
+
 Result<BufferTicket> Allocator::Give(BufferRef ref) {
   // What nobody else can see is not given.
   if (region_->IsDamaged()) return Checked(WhyNotLive(ref));

@@ -28,6 +28,7 @@
 #include "allocator/buffer_ref.h"
 #include "allocator/buffer_ticket.h"
 #include "allocator/buffer_word.h"
+#include "allocator/prefetch.h"
 #include "allocator/private_tables.h"
 #include "allocator/region.h"
 #include "allocator/size_classes.h"
@@ -83,6 +84,21 @@ class Allocator {
     return AllocSlow(size_class, bytes);
   }
 
+  // A hint: fetches the first two lines, to be written, of a buffer like this
+  // one that this thread will soon be given by Alloc(). Its last readers have
+  // them.
+  [[gnu::always_inline]] void PrefetchForAlloc(const BufferPlace& like) const {
+    const ThreadCacheAnchor& anchor = thread_cache_anchor;
+    if (!HasCache(anchor)) return;
+    const ThreadCache& cache = *anchor.cache;
+    const Magazine& magazine = cache.OfClass(like.size_class);
+    if (magazine.count() <= kPrefetchAhead) return;
+    const std::byte* const buffer =
+        Pointer(BufferRef(magazine.Peek(cache.lines, kPrefetchAhead)));
+    PrefetchToWrite(buffer);
+    PrefetchToWrite(buffer + kLineBytes);
+  }
+
   // A buffer of at least `bytes` that begins at a multiple of
   // `alignment_bytes`, a power of two up to 2 MiB. Up to 64 as Alloc(); up to
   // 256 KiB (64 KiB in a region of small units) the smallest class whose
@@ -131,8 +147,13 @@ class Allocator {
   // The reference of a pointer into the data mapping, line-aligned; nullopt
   // for anything else. Does not say that a buffer starts there.
   std::optional<BufferRef> RefOf(const void* pointer) const {
-    const Result<BufferRef> ref = CheckPointer(pointer);
-    return ref ? std::optional(*ref) : std::nullopt;
+    const std::uint64_t offset = reinterpret_cast<std::uintptr_t>(pointer) -
+                                 reinterpret_cast<std::uintptr_t>(data_);
+    if (offset >= std::uint64_t{line_count_} * kLineBytes ||
+        offset % kLineBytes != 0) {
+      return std::nullopt;
+    }
+    return BufferRef(static_cast<std::uint32_t>(offset >> kLineShift));
   }
   // The same; kInvalidParam says whether it is outside or misaligned.
   Result<BufferRef> CheckPointer(const void* pointer) const {
@@ -161,6 +182,8 @@ class Allocator {
   // Checks an untrusted reference against the granule descriptors. nullopt: no
   // buffer starts there.
   std::optional<BufferPlace> Locate(BufferRef ref) const;
+  // The same for who only reads it: its usable bytes, or 0.
+  std::uint64_t LocateBytes(BufferRef ref) const;
 
   // --- from process to process, by ticket ----------------------------------
   // Gives a live buffer (also a taken one) away: nobody of this process may
@@ -257,6 +280,10 @@ class Allocator {
   Region& region() const { return *region_; }
 
  private:
+  // How many buffers later the one that is fetched ahead is allocated: about as
+  // many as are sent while a line comes from another processor.
+  static constexpr std::uint32_t kPrefetchAhead = 2;
+
   Allocator(std::shared_ptr<Region> region, const AllocatorOptions& options);
   Result<BufferRef> AllocSlow(std::uint32_t size_class, std::uint64_t bytes);
   Outcome FreeAfterChecks(BufferRef ref);

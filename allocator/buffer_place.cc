@@ -39,4 +39,27 @@ std::optional<BufferPlace> LocateBuffer(const SharedTables& shared,
   }
 }
 
+std::uint64_t LocateBytes(const SharedTables& shared, BufferRef ref) {
+  const std::uint32_t granule_index = ref.granule();
+  if (granule_index >= shared.granule_count()) [[unlikely]]
+    return 0;
+  // acquire <- unit.claim: the granule words below it are backed by memory.
+  const UnitWord unit(
+      shared.unit(shared.UnitOf(ref)).load(std::memory_order_acquire));
+  if (unit.kind() != UnitWord::Kind::kOwned) [[unlikely]] {
+    const auto place = LocateBuffer(shared, ref);
+    return place ? place->usable_bytes : 0;
+  }
+  // acquire <- granule.publish: it says what was cut before a buffer left.
+  const GranuleWord word(
+      shared.granule(granule_index).load(std::memory_order_acquire));
+  const SlabShape slab =
+      CheckedShape(word, granule_index, shared.granules_per_unit());
+  if (!slab.ok() || slab.IndexOfStart(ref.line()) == SlabShape::kNoStart)
+      [[unlikely]] {
+    return 0;
+  }
+  return slab.cut().bytes();
+}
+
 }  // namespace zcb::alloc

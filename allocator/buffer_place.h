@@ -21,6 +21,7 @@ struct BufferPlace {
   std::uint64_t usable_bytes = 0;
   std::atomic<std::uint64_t>* word = nullptr;  // a BufferWord
   std::atomic<std::uint8_t>* hint = nullptr;
+  std::uint32_t size_class = kExtentClass;
   bool is_extent = false;  // which has other rules for coming back than slabs
 };
 
@@ -49,7 +50,7 @@ inline BufferPlace PlaceAt(const SharedTables& shared, const SlabShape& slab,
   const SizeClass& cut = slab.cut();
   return BufferPlace{BufferRef(slab.first_line() + index * cut.lines),
                      cut.bytes(), shared.words(slab) + index,
-                     shared.hints(slab) + index};
+                     shared.hints(slab) + index, slab.size_class};
 }
 
 // How long the extent is whose head is unit `first`, if its unit word and the
@@ -73,7 +74,10 @@ inline BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
   const std::uint32_t head = unit * shared.granules_per_unit();
   return BufferPlace{BufferRef(head * std::uint32_t{kLinesPerGranule}),
                      size.granules(shared.granules_per_unit()) * kGranuleBytes,
-                     shared.sparse_word(head), shared.sparse_hint(head), true};
+                     shared.sparse_word(head),
+                     shared.sparse_hint(head),
+                     kExtentClass,
+                     true};
 }
 
 // Checks an untrusted reference against unit and granule words.
@@ -84,6 +88,9 @@ inline BufferPlace PlaceOfExtent(const SharedTables& shared, std::uint32_t unit,
 // there, which tmpfs then adds (or, full, answers with SIGBUS).
 std::optional<BufferPlace> LocateBuffer(const SharedTables& shared,
                                         BufferRef ref);
+
+// The same for who reads it: its usable bytes; 0: no buffer starts there.
+std::uint64_t LocateBytes(const SharedTables& shared, BufferRef ref);
 
 }  // namespace zcb::alloc
 

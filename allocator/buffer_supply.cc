@@ -302,23 +302,10 @@ void BufferSupply::Collect() {
   extents_.Collect();
 }
 
-std::optional<BufferPlace> BufferSupply::OwnPlace(std::uint32_t line) {
-  const PrivateTables::Start start = tables_.StartAt(line);
-  if (!start.ok()) return std::nullopt;
-  if (start.slab.size_class == kExtentClass) {
-    const ExtentSize size = extents_.SizeOf(line);
-    if (size.units == 0) return std::nullopt;
-    return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), size);
-  }
-  return PlaceAt(shared_, start.slab, start.index);
-}
-
-std::optional<BufferPlace> BufferSupply::Locate(BufferRef ref) {
-  // relaxed: one of our own, or OwnPlace() says no and so does the region
-  if (tables_.code(ref.granule()).load(std::memory_order_relaxed) != kNoCode) {
-    return OwnPlace(ref.line());
-  }
-  return LocateBuffer(shared_, ref);
+std::optional<BufferPlace> BufferSupply::OwnExtent(std::uint32_t line) {
+  const ExtentSize size = extents_.SizeOf(line);
+  if (size.units == 0) return std::nullopt;
+  return PlaceOfExtent(shared_, shared_.UnitOf(BufferRef(line)), size);
 }
 
 // For memory of ours the private tables say where the word is, not the place
@@ -336,7 +323,12 @@ bool BufferSupply::TryBringHome(std::uint32_t line) {
   }
   SharedTables::Word& word = shared_.words(start.slab)[start.index];
   if (!tables_.TryTake(line, size_class, word)) return false;
-  Store(line, size_class);
+  ThreadCache* const cache = caches_.Find();
+  if (cache != nullptr && !cache->OfClass(size_class).is_full()) [[likely]] {
+    cache->OfClass(size_class).Push(cache->lines, line);
+  } else {
+    Store(line, size_class);
+  }
   return true;
 }
 

@@ -45,10 +45,41 @@ class BufferSupply {
   void Store(std::uint32_t line, std::uint32_t size_class);
 
   // The buffer of ours that starts at a line, by the private tables alone.
-  std::optional<BufferPlace> OwnPlace(std::uint32_t line);
+  [[gnu::always_inline]] std::optional<BufferPlace> OwnPlace(
+      std::uint32_t line) {
+    const PrivateTables::Start start = tables_.StartAt(line);
+    if (!start.ok()) [[unlikely]]
+      return std::nullopt;
+    if (start.slab.size_class == kExtentClass) [[unlikely]] {
+      return OwnExtent(line);
+    }
+    return PlaceAt(shared_, start.slab, start.index);
+  }
   // The buffer that starts at a line below line_count(): ours by the private
   // tables, others by the shared words.
-  std::optional<BufferPlace> Locate(BufferRef ref);
+  std::optional<BufferPlace> Locate(BufferRef ref) {
+    // relaxed: one of our own, or OwnPlace() says no and so does the region
+    if (tables_.code(ref.granule()).load(std::memory_order_relaxed) !=
+        kNoCode) {
+      return OwnPlace(ref.line());
+    }
+    return LocateBuffer(shared_, ref);
+  }
+  // Its usable bytes; 0: none starts there.
+  std::uint64_t LocateBytes(BufferRef ref) {
+    // relaxed: as in Locate()
+    const GranuleCode code =
+        tables_.code(ref.granule()).load(std::memory_order_relaxed);
+    if (code == kNoCode) return alloc::LocateBytes(shared_, ref);
+    if (code == kInteriorCode || ClassOf(code) >= kFirstRunClass) [[unlikely]] {
+      const auto place = OwnPlace(ref.line());
+      return place ? place->usable_bytes : 0;
+    }
+    const SlabShape slab = PrivateTables::SlabAround(ref.line(), ClassOf(code));
+    return slab.IndexOfStart(ref.line()) == SlabShape::kNoStart
+               ? 0
+               : slab.cut().bytes();
+  }
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();
@@ -75,6 +106,7 @@ class BufferSupply {
   void SetHook(Hook hook, void* context);
 
  private:
+  std::optional<BufferPlace> OwnExtent(std::uint32_t line);
   // A buffer of ours whose word is Free: home, if this thread wins it.
   bool TryBringHome(std::uint32_t line);
   std::uint32_t TakeBatch(std::uint32_t size_class,

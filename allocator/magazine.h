@@ -34,6 +34,10 @@ class Magazine {
   void Push(std::uint32_t* lines, std::uint32_t line) {
     lines[first_ + (tail_++ & (limit_ - 1))] = line;
   }
+  // What the Pop() after `ahead` others will return; only if there are so many.
+  std::uint32_t Peek(const std::uint32_t* lines, std::uint32_t ahead) const {
+    return lines[first_ + ((head_ + ahead) & (limit_ - 1))];
+  }
   // For audits: calls visit(line), the oldest first.
   template <typename Visit>
   void ForEachLine(const std::uint32_t* lines, Visit visit) const {

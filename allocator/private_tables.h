@@ -8,6 +8,7 @@
 
 #include "allocator/abi.h"
 #include "allocator/buffer_ref.h"
+#include "allocator/buffer_word.h"
 #include "allocator/private_mapping.h"
 #include "allocator/region_header.h"
 #include "allocator/shared_tables.h"
@@ -98,9 +99,47 @@ class PrivateTables {
 
   // A buffer whose word has become Free comes home: kAway -> kCached. Exactly
   // one of our threads wins it; no thread wins a buffer that is still out, or
-  // of which class and word are no longer what the caller thinks.
+  // of which class and word are no longer what the caller thinks. A buffer of
+  // that class would start at `line`, and `word` would be its word.
+  //
+  // Between "the word is Free" and "the byte is ours" another thread may have
+  // taken the buffer, sent it again, even given its slab away. So the byte is
+  // won first, and the word and the code are judged after:
+  // - The word must still hold the very same export. A send raises its
+  //   generation, also one that is cancelled.
+  // - The code must still be that of the class: then a buffer starts here.
+  //   Whoever retires a slab clears the codes before the states; whoever makes
+  //   one wins each state before it sets the codes, and leaves to us what he
+  //   does not win.
+  // While it is kJudged the byte is ours alone: makers of slabs leave it, and a
+  // send that is cancelled waits these few instructions.
   bool TryTake(std::uint32_t line, std::uint32_t size_class,
-               SharedTables::Word& word) const;
+               SharedTables::Word& word) const {
+    // acquire <- word.free: the last reader has finished with the bytes.
+    const BufferWord seen(word.load(std::memory_order_acquire));
+    if (!seen.is_free()) return false;
+    BufferState away = BufferState::kAway;
+    // acquire <- buffer.leave, slab.retire: whatever made it kAway is visible
+    // to the two loads below. relaxed on failure: nothing was learnt.
+    if (!states_[line].compare_exchange_strong(away, BufferState::kJudged,
+                                               std::memory_order_acquire,
+                                               std::memory_order_relaxed)) {
+      return false;
+    }
+    // acquire <- word.free: as above.
+    const BufferWord again(word.load(std::memory_order_acquire));
+    // acquire <- slab.create: what the code says is true of the states too.
+    const GranuleCode code =
+        codes_[line / kLinesPerGranule].load(std::memory_order_acquire);
+    if (again == seen && code == CodeOf(size_class)) [[likely]] {
+      // relaxed: the buffer is this thread's alone
+      states_[line].store(BufferState::kCached, std::memory_order_relaxed);
+      return true;
+    }
+    // release -> buffer.leave, slab.retire: hands on what we have acquired.
+    states_[line].store(BufferState::kAway, std::memory_order_release);
+    return false;
+  }
   // kAway -> kLive (or kTaken), for a buffer that nobody else can be about to
   // take; waits for threads of ours that are just finding that out, or that are
   // just giving it away. False: it is not away, so the word that said so was

@@ -29,6 +29,9 @@ struct ThreadCache {
   Magazine& OfClass(std::uint32_t size_class) {
     return magazines[size_class + 1];  // CodeOf(), without the narrowing
   }
+  const Magazine& OfClass(std::uint32_t size_class) const {
+    return magazines[size_class + 1];
+  }
 };
 
 // The fast path's way to its cache. Found by the allocator's id, which is

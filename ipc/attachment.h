@@ -28,6 +28,8 @@
 #include "ipc/ipc_options.h"
 #include "ipc/keep_table.h"
 #include "ipc/member_address.h"
+#include "ipc/message_header.h"
+#include "ipc/message_place.h"
 #include "ipc/statistics.h"
 
 namespace zcb::ipc {
@@ -73,7 +75,16 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // kInvalidParam: not the payload of a live buffer of this process.
   Outcome FreePayload(const void* payload);
   // The buffer of a payload pointer, if one of ours is live there.
-  Result<LivePayload> FindLivePayload(const void* payload) const;
+  Result<LivePayload> FindLivePayload(const void* payload) const {
+    const auto in_line = allocator_->RefOf(reinterpret_cast<const void*>(
+        reinterpret_cast<std::uintptr_t>(payload) - kHeaderBytes));
+    // A buffer with a page-aligned payload begins where pages do.
+    if (in_line && in_line->line() % MessagePlace::kLinesPerPage != 0 &&
+        allocator_->IsLive(*in_line)) [[likely]] {
+      return LivePayload{*in_line};
+    }
+    return FindAnyPayload(payload);
+  }
   std::uint64_t LargestPayloadBytes() const;
   // Payload bytes that fit into a live buffer of ours; 0 if it is none.
   std::uint64_t UsablePayloadBytes(const void* payload) const;
@@ -183,6 +194,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
 
  private:
   Attachment() = default;
+  Result<LivePayload> FindAnyPayload(const void* payload) const;
   bool IsMemberOf(const GroupView& group) const;
   bool RecordOwnEvictions(const GroupView& group);
   template <typename Read>

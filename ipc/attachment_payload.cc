@@ -47,7 +47,7 @@ Result<std::byte*> Attachment::AllocAlignedPayload(
 // The two ways exclude each other: a header lies in front of the one, and is
 // inside its buffer; the other is where a buffer begins. (In front of a
 // page-aligned payload's second line lies its first, which is no header.)
-Result<LivePayload> Attachment::FindLivePayload(const void* payload) const {
+Result<LivePayload> Attachment::FindAnyPayload(const void* payload) const {
   constexpr Failure kNone{Status::kInvalidParam,
                           "no live buffer of this process"};
   if (payload == nullptr) {

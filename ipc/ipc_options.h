@@ -35,7 +35,7 @@ struct IpcOptions {
   // How many messages ahead of the one that it begins a receiver asks for the
   // lines of; 0: it does not.
   static constexpr std::uint32_t kMostPrefetch = 64;
-  std::uint32_t prefetch = 0;  // ZCB_PREFETCH
+  std::uint32_t prefetch = 4;  // ZCB_PREFETCH
   std::uint32_t node_id = 1;   // ZCB_NODEID
   // Most bytes of payload that this process keeps in the region; 0: no limit.
   // Said, it holds for an attachment that is there already, too.

@@ -226,14 +226,18 @@ class Member {
   class Batch;  // see member_batch.cc
   LaggardWatch::Verdict JudgeLaggards(std::uint32_t evict_after_ms);
   enum class Wanted : std::uint8_t { kAny, kMessage };
-  // kMessage: kNothing also at a view.
-  Result<Event> BeginNext(Wanted wanted);
-  void PrefetchMessage(std::uint64_t position) const;
+  // Fills in an event that is kNothing so far. kMessage: kNothing also at a
+  // view.
+  Outcome BeginNext(Event* event, Wanted wanted);
+  // The same, not in line.
+  Outcome Begin(Event* event, Wanted wanted);
+  enum class Found : std::uint8_t { kMessage, kSkipped, kNoBuffer, kBadHeader };
+  Found BeginMessage(SlotWord slot, Event* event);
   // True if an event was begun; false: skip it.
-  Result<bool> BeginMessage(SlotWord slot, Event* event);
   bool BeginControl(SlotWord slot, Event* event);
   // Reads from here on; published when no event is begun.
   void Advance();
+  void PrefetchAhead();
 
   std::shared_ptr<Attachment> attachment_;
   GroupView group_;
@@ -246,6 +250,7 @@ class Member {
   // receiving side: one thread at a time
   std::uint64_t position_ = 0;  // next to begin; the shared cursor follows
   std::uint32_t depth_ = 0;     // events begun and not done
+  std::uint64_t prefetched_below_ = 0;  // the buffers of these positions
   bool own_leave_begun_ = false;
   const std::uint32_t prefetch_;  // messages ahead; 0: none
   std::uint64_t sleep_epoch_ = 0;

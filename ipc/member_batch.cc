@@ -220,41 +220,22 @@ Outcome Member::SendBatch(std::span<const iovec> messages, std::size_t* sent,
 
 // --- receive -----------------------------------------------------------------
 
-void Member::PrefetchMessage(std::uint64_t position) const {
-  // relaxed: a hint; read again before it is used
-  const SlotWord slot(group_.slot(position).load(std::memory_order_relaxed));
-  const alloc::Region& region = attachment_->region();
-  const std::uint64_t offset_bytes = slot.ref().offset_bytes();
-  if (slot.is_control() ||
-      offset_bytes + 2 * kHeaderBytes > region.geometry().region_bytes) {
-    return;
-  }
-  const std::byte* const header = region.data() + offset_bytes;
-  __builtin_prefetch(header);
-  __builtin_prefetch(header + kHeaderBytes);
-}
-
 Result<std::size_t> Member::NextBatch(std::span<Event> events) {
-  // About as many lines as a core fetches at once.
-  constexpr std::size_t kAhead = 4;
-  const std::uint64_t end = position_ + events.size();
-  for (std::uint64_t ahead = position_;
-       ahead < std::min(position_ + kAhead, end); ++ahead) {
-    PrefetchMessage(ahead);
-  }
   std::size_t count = 0;
   Outcome failed;
   while (count < events.size()) {
-    if (position_ + kAhead < end) PrefetchMessage(position_ + kAhead);
-    const auto event = BeginNext(count == 0 ? Wanted::kAny : Wanted::kMessage);
-    if (!event) {
+    Event& event = events[count];
+    event = {};
+    const Outcome begun =
+        Begin(&event, count == 0 ? Wanted::kAny : Wanted::kMessage);
+    if (!begun) {
       // What was begun before it is whole, unless we were put out.
-      if (count == 0 || !IsMember()) failed = event.failure();
+      if (count == 0 || !IsMember()) failed = begun;
       break;
     }
-    if (event->kind == Event::Kind::kNothing) break;
-    events[count++] = *event;
-    if (event->kind == Event::Kind::kView) break;
+    if (event.kind == Event::Kind::kNothing) break;
+    ++count;
+    if (event.kind == Event::Kind::kView) break;
   }
   if (failed) failed = CheckDamage();
   if (failed) return count;

@@ -1,14 +1,15 @@
 // The data path in: from a place in the order to the sender's bytes.
 #include "ipc/member.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "allocator/prefetch.h"
 #include "ipc/asymmetric_barrier.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/member_table.h"
 #include "ipc/message_header.h"
 #include "ipc/message_place.h"
-#include "ipc/prefetch.h"
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
@@ -24,30 +25,102 @@ void Member::Advance() {
   }
 }
 
-Result<Event> Member::Next() {
-  const Result<Event> event = BeginNext(Wanted::kAny);
-  if (const Outcome whole = CheckDamage(); !whole) return whole.failure();
-  return event;
+namespace {
+
+// The header and the beginning of the payload, before it is known that the slot
+// names a buffer: it need not. (The header of a page-aligned payload lies
+// elsewhere; then it is two lines of payload.)
+[[gnu::always_inline]] inline void PrefetchBuffer(
+    const alloc::Allocator& allocator, SlotWord slot) {
+  const std::byte* const buffer = allocator.Pointer(slot.ref());
+  alloc::PrefetchToRead(buffer);
+  alloc::PrefetchToRead(buffer + alloc::kLineBytes);
 }
 
-Result<Event> Member::BeginNext(Wanted wanted) {
-  Event event;
+}  // namespace
+
+// Of the messages behind the one at position_. Nothing is relied on that was
+// read here.
+[[gnu::always_inline]] inline void Member::PrefetchAhead() {
+  constexpr std::uint64_t kSlotsPerLine =
+      alloc::kCacheLineBytes / sizeof(std::uint64_t);
+  std::uint64_t next = std::max(prefetched_below_, position_ + 1);
+  for (; next <= position_ + prefetch_; ++next) {
+    // A line of slots that nobody may have written yet is its publisher's.
+    if (next % kSlotsPerLine == 0 && next == position_ + 1) break;
+    // relaxed: a guess
+    const SlotWord slot(group_.slot(next).load(std::memory_order_relaxed));
+    if (slot.lap() != SlotWord::LapOf(next, group_.slot_shift())) break;
+    if (!slot.is_control()) PrefetchBuffer(attachment_->allocator(), slot);
+  }
+  prefetched_below_ = next;
+}
+
+// Inline, as BeginNext(): called once each, and by every message.
+[[gnu::always_inline]] inline Member::Found Member::BeginMessage(SlotWord slot,
+                                                                 Event* event) {
+  alloc::Allocator& allocator = attachment_->allocator();
+  PrefetchBuffer(allocator, slot);
+  PrefetchAhead();
+  // In line, as a rule: then the buffer starts where the slot says.
+  alloc::BufferRef buffer = slot.ref();
+  std::uint64_t payload_bytes = allocator.LocateBytes(buffer);
+  const std::byte* from = allocator.Pointer(buffer);
+  const std::byte* payload = from + kHeaderBytes;
+  if (payload_bytes > kHeaderBytes) [[likely]] {
+    payload_bytes -= kHeaderBytes;
+  } else {
+    const auto message = MessagePlace::Of(allocator, slot.ref());
+    if (!message) return Found::kNoBuffer;
+    buffer = message->buffer().ref;
+    payload_bytes = message->payload_bytes();
+    from = message->Header(allocator, attachment_->geometry());
+    payload = message->Payload(allocator);
+  }
+  MessageHeader header;  // copied once; checked, then used
+  std::memcpy(&header, from, sizeof(header));
+  if (header.magic != MessageHeader::kMagic || header.position != position_ ||
+      header.group_slot != group_.group_slot() ||
+      header.length_bytes > payload_bytes ||
+      header.entry >= group_.entry_count()) [[unlikely]] {
+    return Found::kBadHeader;
+  }
+  // Sent by somebody who had left: dropped, by everybody alike. An entry that
+  // was given away since has left, too.
+  const OrderWord leave(
+      // acquire <- member.apply: records below our place are applied
+      group_.entry(header.entry).leave.load(std::memory_order_acquire));
+  if (leave.generation() != header.entry_generation ||
+      (leave.is_set() && leave.position() < position_)) [[unlikely]] {
+    return Found::kSkipped;
+  }
+  event->kind = Event::Kind::kMessage;
+  event->payload = payload;
+  event->buffer = buffer;
+  event->length_bytes = header.length_bytes;
+  event->sender = {header.node_id, header.pid};
+  event->send_time_ns = header.send_time_ns;
+  return Found::kMessage;
+}
+
+[[gnu::always_inline]] inline Outcome Member::BeginNext(Event* event,
+                                                         Wanted wanted) {
   for (;;) {
-    if (left() || own_leave_begun_) return event;
+    if (left() || own_leave_begun_) return {};
     SlotWord slot;
     const RingAnswer answer = ReadSlot(group_, position_, &slot);
     // The look at the entry comes after the look at the ring: evicted, what
     // was found there may be anything.
-    if (answer == RingAnswer::kFull && IsMember()) return event;
-    if (answer != RingAnswer::kOk) {
+    if (answer == RingAnswer::kFull && IsMember()) return {};
+    if (answer != RingAnswer::kOk) [[unlikely]] {
       return {Status::kLibrary, "damaged ring, or evicted from the group"};
     }
-    event.sequence = position_;
-    if (slot.is_control()) {
-      if (wanted == Wanted::kMessage) return event;
+    event->sequence = position_;
+    if (slot.is_control()) [[unlikely]] {
+      if (wanted == Wanted::kMessage) return {};
       // Not its own end, if it was put out: it has not left.
       if (!IsMember()) return {Status::kLibrary, "evicted"};
-      if (BeginControl(slot, &event)) {
+      if (BeginControl(slot, event)) {
         // Others' entries are read as well, while we gate.
         if (!own_leave_begun_ && WasEvicted()) {
           return {Status::kLibrary, "evicted"};
@@ -56,61 +129,45 @@ Result<Event> Member::BeginNext(Wanted wanted) {
         break;
       }
     } else {
-      const auto begun = BeginMessage(slot, &event);
-      if (!IsMember()) return {Status::kLibrary, "evicted"};
-      if (!begun) return begun.failure();
-      if (*begun) {
+      const Found found = BeginMessage(slot, event);
+      if (!IsMember()) [[unlikely]]
+        return {Status::kLibrary, "evicted"};
+      if (found == Found::kMessage) [[likely]] {
         counters_.received_messages.LossyAdd(1);
-        counters_.received_bytes.LossyAdd(event.length_bytes);
+        counters_.received_bytes.LossyAdd(event->length_bytes);
         break;
+      }
+      if (found == Found::kNoBuffer) {
+        return {Status::kLibrary, "a slot names no buffer"};
+      }
+      if (found == Found::kBadHeader) {
+        return {Status::kLibrary, "a damaged message header"};
       }
     }
     Advance();  // nothing for the application
   }
   ++depth_;
   ++position_;
-  if (prefetch_ != 0) {
-    PrefetchMessage(group_, position_ + prefetch_ - 1, attachment_->region());
-  }
   // For our senders. relaxed: a look that spares the line a store
   if (hints_.filled_below.load(std::memory_order_relaxed) < position_) {
     // release -> ring.hints: the slots below are filled
     hints_.filled_below.store(position_, std::memory_order_release);
   }
-  return event;
+  return {};
 }
 
-Result<bool> Member::BeginMessage(SlotWord slot, Event* event) {
-  alloc::Allocator& allocator = attachment_->allocator();
-  const auto message = MessagePlace::Of(allocator, slot.ref());
-  if (!message) return {Status::kLibrary, "a slot names no buffer"};
-  const std::byte* const payload = message->Payload(allocator);
-  __builtin_prefetch(payload);
-  MessageHeader header;  // copied once; checked, then used
-  std::memcpy(&header, message->Header(allocator, attachment_->geometry()),
-              sizeof(header));
-  if (header.magic != MessageHeader::kMagic || header.position != position_ ||
-      header.group_slot != group_.group_slot() ||
-      header.length_bytes > message->payload_bytes() ||
-      header.entry >= group_.entry_count()) {
-    return {Status::kLibrary, "a damaged message header"};
-  }
-  // Sent by somebody who had left: dropped, by everybody alike. An entry that
-  // was given away since has left, too.
-  const OrderWord leave(
-      // acquire <- member.apply: records below our place are applied
-      group_.entry(header.entry).leave.load(std::memory_order_acquire));
-  if (leave.generation() != header.entry_generation ||
-      (leave.is_set() && leave.position() < position_)) {
-    return false;
-  }
-  event->kind = Event::Kind::kMessage;
-  event->payload = payload;
-  event->buffer = message->buffer().ref;
-  event->length_bytes = header.length_bytes;
-  event->sender = {header.node_id, header.pid};
-  event->send_time_ns = header.send_time_ns;
-  return true;
+Outcome Member::Begin(Event* event, Wanted wanted) {
+  return BeginNext(event, wanted);
+}
+
+Result<Event> Member::Next() {
+  Result<Event> event{Event{}};
+  Outcome begun = BeginNext(&*event, Wanted::kAny);
+  if (const Outcome whole = CheckDamage(); !whole) [[unlikely]]
+    begun = whole;
+  if (!begun) [[unlikely]]
+    event = begun.failure();
+  return event;  // one object, and no copy of it
 }
 
 bool Member::BeginControl(SlotWord slot, Event* event) {

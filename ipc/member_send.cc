@@ -4,6 +4,7 @@
 #include <new>
 
 #include "allocator/buffer_word.h"
+#include "allocator/prefetch.h"
 #include "ipc/bell_ringer.h"
 #include "ipc/deadline.h"
 #include "ipc/message_header.h"
@@ -11,6 +12,19 @@
 #include "ipc/reclaim.h"
 
 namespace zcb::ipc {
+namespace {
+
+// Once per line of slots, and one line ahead: it was last read a lap ago, by
+// everybody.
+[[gnu::always_inline]] inline void PrefetchNextSlots(const GroupView& group,
+                                                     std::uint64_t position) {
+  constexpr std::uint64_t kSlotsPerLine =
+      alloc::kCacheLineBytes / sizeof(std::uint64_t);
+  if (position % kSlotsPerLine != kSlotsPerLine / 2) return;
+  alloc::PrefetchToWrite(&group.slot(position + kSlotsPerLine));
+}
+
+}  // namespace
 
 void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   // relaxed, all of these: hints; two threads that both reclaim do no harm
@@ -76,6 +90,8 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
   if (!live) return live.failure();
   const auto place = allocator.BeginSend(live->buffer);
   if (!place) return place.failure();
+  // Where several send, another one may have turned it Free.
+  alloc::PrefetchToWrite(place->word);
   const MessagePlace message(*place, live->is_aligned);
   if (length_bytes > message.payload_bytes()) {
     allocator.CancelSend(*place);
@@ -144,6 +160,9 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
       counters_.sent_messages.LossyAdd(1);
       counters_.sent_bytes.LossyAdd(length_bytes);
       if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
+      // For the next ones, while the readers are busy with this one.
+      allocator.PrefetchForAlloc(*place);
+      PrefetchNextSlots(group_, slot.position);
       ReclaimAsWeGo(slot.position, length_bytes);
       return {};
     }

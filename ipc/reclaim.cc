@@ -1,6 +1,7 @@
 #include "ipc/reclaim.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "allocator/buffer_word.h"
 #include "ipc/entry_word.h"
@@ -45,9 +46,14 @@ enum class Verdict : std::uint8_t { kDone, kStop };
 Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
                        const KeepTable& keeps, SlotWord slot,
                        std::uint64_t position, std::uint64_t base) {
-  const auto message = MessagePlace::Of(*allocator, slot.ref());
-  if (!message) return Verdict::kDone;  // its slab is gone: done by someone
-  const alloc::BufferPlace& place = message->buffer();
+  // In line, as a rule: then the slot names the buffer itself.
+  std::optional<alloc::BufferPlace> found = allocator->Locate(slot.ref());
+  if (!found) [[unlikely]] {
+    const auto message = MessagePlace::Of(*allocator, slot.ref());
+    if (!message) return Verdict::kDone;  // its slab is gone: done by someone
+    found = message->buffer();
+  }
+  const alloc::BufferPlace& place = *found;
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
     // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed;
     // acquire <- buffer.leave: and if it was sent in a later turn, we see below
@@ -60,9 +66,10 @@ Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
     }
     const BufferWord word(raw);
     const bool sent = word.IsSentAs(group.group_slot(), position);
-    const bool retained = word.state() == BufferWord::State::kRetained;
-    if (!sent && !retained) return Verdict::kDone;
-    if (retained && keeps.AnyoneHolds(place.ref)) return Verdict::kDone;
+    if (!sent) [[unlikely]] {
+      if (word.state() != BufferWord::State::kRetained) return Verdict::kDone;
+      if (keeps.AnyoneHolds(place.ref)) return Verdict::kDone;
+    }
     const BufferWord next = sent && word.kept() ? word.Retain() : word.Free();
     // seq_cst <-> keep.dekker, release -> word.free: everybody read the
     // payload to its end; failure relaxed: judge anew

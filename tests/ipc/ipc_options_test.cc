@@ -36,7 +36,7 @@ TEST_F(IpcOptionsTest, WithoutVariablesTheDefaultsHold) {
   EXPECT_EQ(options->shape.group_members, IpcLimits::kDefaultEntries);
   EXPECT_EQ(options->reclaim_pace.messages, 64U);
   EXPECT_EQ(options->reclaim_pace.bytes, 2U << 20);
-  EXPECT_EQ(options->prefetch, 0U);
+  EXPECT_EQ(options->prefetch, 4U);
   EXPECT_EQ(options->node_id, 1U);
   EXPECT_FALSE(options->retain_bytes.has_value());
 }
