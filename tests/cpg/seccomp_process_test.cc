@@ -45,7 +45,7 @@ constexpr std::uint64_t kWarmUp = 1000;
 constexpr std::uint64_t kMeasured = 4000;
 constexpr std::uint64_t kTotal = kWarmUp + kMeasured;
 constexpr std::uint64_t kWindow = 128;  // never fills the ring
-constexpr unsigned int kBatch = 6;
+constexpr unsigned int kPerCall = 6;
 constexpr std::size_t kSizes[] = {0, 64, 4000, 30000};
 
 // How far each has come; the sender keeps its window by it.
@@ -122,10 +122,10 @@ class SeccompTest : public ::testing::Test {
         filtered = true;
       }
       if (how == How::kBatch) {
-        cpg_zcb_message messages[kBatch];
+        cpg_zcb_message messages[kPerCall];
         unsigned int count = 0;
         const cs_error_t error =
-            cpg_zcb_next_batch(handle, messages, kBatch, &count);
+            cpg_zcb_next_batch(handle, messages, kPerCall, &count);
         if (error != CS_OK && error != CS_ERR_TRY_AGAIN) return 3;
         for (unsigned int i = 0; i < count; ++i) {
           if (messages[i].kind != CPG_ZCB_MESSAGE) continue;
@@ -167,7 +167,7 @@ class SeccompTest : public ::testing::Test {
 
   int Send(cpg_model_t model, const char* group, How how) {
     const cpg_handle_t handle = JoinAs(model, group);
-    iovec batch[kBatch];
+    iovec batch[kPerCall];
     unsigned int batched = 0;
     Grow(handle);
     while (progress_->ready == 0) {
@@ -192,7 +192,7 @@ class SeccompTest : public ::testing::Test {
         }
         if (how == How::kBatch) {
           batch[batched++] = {buffer, length_bytes};
-          if (batched < kBatch && number + 1 < kTotal) continue;
+          if (batched < kPerCall && number + 1 < kTotal) continue;
           unsigned int sent = 0;
           error = cpg_zcb_mcast_batch(handle, CPG_TYPE_AGREED, batch, batched,
                                       &sent);
