@@ -32,6 +32,12 @@ const char* NameOf(Trial::Verdict verdict) {
 }
 
 std::string RatioText(const Comparison& comparison) {
+  // Of fewer rounds the interval is too wide to say anything.
+  constexpr std::size_t kLeastRounds = 3;
+  if (comparison.log_ratios.size() < kLeastRounds) {
+    return fmt::format("{:.3f} ({} rounds)", comparison.Ratio(),
+                       comparison.log_ratios.size());
+  }
   return fmt::format("{:.3f} ({:.3f} .. {:.3f}, {} rounds)", comparison.Ratio(),
                      comparison.LowRatio(), comparison.HighRatio(),
                      comparison.log_ratios.size());
@@ -88,6 +94,27 @@ void PrintWaste(const Workload& workload) {
                waste.length_bytes, 100 * waste.share, waste.buffer_bytes,
                100 * waste.Idle(), waste.Advice());
   }
+}
+
+// How far apart the runs of one and the same setting were.
+void PrintNoise(const Workload& workload,
+                const std::vector<LoadFigures>& defaults) {
+  constexpr std::size_t kLeastRuns = 4;
+  constexpr double kQuiet = 1.5;
+  std::vector<double> costs;
+  for (const LoadFigures& figures : defaults) {
+    costs.push_back(CostOf(workload, figures));
+  }
+  if (costs.size() < kLeastRuns) return;
+  std::sort(costs.begin(), costs.end());
+  const double low = costs[costs.size() / 4];
+  const double high = costs[costs.size() - 1 - costs.size() / 4];
+  if (high <= kQuiet * low) return;
+  fmt::print(
+      "  Half of the runs of the defaults alone lie between {} and {}, the "
+      "others beyond:\n  this machine does other work, and only large "
+      "differences can be seen.\n",
+      CostText(workload, low), CostText(workload, high));
 }
 
 const char* WhyDefaults(const SearchResult& search) {
@@ -184,6 +211,7 @@ void PrintText(const Findings& findings) {
       MedianOf(defaults, &LoadFigures::messages_per_s) < kReached * rate) {
     fmt::print("  The rate that was asked for was not reached.\n");
   }
+  PrintNoise(findings.workload, defaults);
   PrintWaste(findings.workload);
   if (search.best.empty()) {
     fmt::print("\nRecommended: the defaults. {}\n", WhyDefaults(search));

@@ -216,6 +216,17 @@ TEST(ComparisonTest, AKnownDifferenceIsWithinItsInterval) {
   EXPECT_GE(covered, kTimes * 95 / 100);
 }
 
+TEST(ComparisonTest, AMachineThatGetsFasterSteadilyFavoursNobody) {
+  double cost = 1000;
+  const auto run = [&](const Setting&) -> Measurement {
+    cost *= 0.95;
+    return {cost, {}};
+  };
+  const Comparison comparison = Compare(run, {}, {{"A", "2"}}, 6, false);
+  EXPECT_NEAR(comparison.Ratio(), 1, 1e-9);
+  EXPECT_FALSE(IsBetter(comparison));
+}
+
 TEST(ComparisonTest, OneRoundProvesNothing) {
   const auto run = [](const Setting& setting) -> Measurement {
     return {setting.empty() ? 100 : 50, {}};

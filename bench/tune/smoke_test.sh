@@ -9,7 +9,7 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 
 # run RUNS OPTIONS: within so many runs.
-run() { "$program" --quiet --window 0.05 --minutes 2 --runs "$@"; }
+run() { "$program" --quiet --window 0.05 --minutes 60 --runs "$@"; }
 
 run 90 --size 64,4096:0.25 --rate 2000 --knobs ZCB_SPIN_NS |
   tee "$scratch/text"
