@@ -101,7 +101,7 @@ void BeMember(Board* board, const std::string& directory, std::size_t index,
   g_member.board = board;
   g_member.index = index;
   const cpg_handle_t handle = JoinIn(directory, OnChange, on_descriptor);
-  board->ready.Add(0);
+  board->ready.Add(board->ready.value() + 1);
   for (;;) Check(cpg_dispatch(handle, CS_DISPATCH_ONE), "cpg_dispatch");
 }
 
@@ -130,7 +130,7 @@ void BeObserver(Board* board, const std::string& directory) {
       region.directory_path() + "/" + region.file_stem() + ".lock";
   const int lock_fd = ::open(lock.c_str(), O_RDWR | O_CLOEXEC);
   if (lock_fd < 0) Fail("no lock file {}", lock);
-  board->ready.Add(0);
+  board->ready.Add(board->ready.value() + 1);
   for (std::uint32_t seen = 0;;) {
     board->observe.WaitWhile(seen);
     seen = board->observe.value();
