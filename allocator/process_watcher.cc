@@ -146,7 +146,8 @@ void* RunState(void* state) {
   ::prctl(PR_SET_NAME, "zcb-watcher");
   // One step behind the program's own threads. The kernel wakes a crowd of
   // watchers for one death; the first one tells all members, and they are to
-  // run before the watchers that have nothing left to do. Not allowed: so be it.
+  // run before the watchers that have nothing left to do. Not allowed: so be
+  // it.
   ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 1);
   static_cast<State*>(state)->Run();
   return nullptr;

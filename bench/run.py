@@ -43,6 +43,10 @@ def parse_run(arguments):
                         help="measure every peer that is installed")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME",
                         help="measure this one, too (repeatable)")
+    parser.add_argument("--without", action="append", default=[],
+                        metavar="NAME",
+                        help="do not measure this peer (corosync takes a minute"
+                        " each of its ways)")
     parser.add_argument("--quick", action="store_true",
                         help="few rounds and sizes: does it still run?")
     parser.add_argument("--rounds", type=int, default=0,
@@ -64,7 +68,8 @@ def parse_run(arguments):
         parser.error(f"no such suite: {', '.join(unknown)} "
                      f"(there are: {', '.join(SUITES)})")
     options.suites = options.suites or list(SUITES)
-    options.selection = selection.Selection(options.peers, options.peer)
+    options.selection = selection.Selection(options.peers, options.peer,
+                                            without=options.without)
     return options
 
 

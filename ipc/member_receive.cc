@@ -104,7 +104,7 @@ namespace {
 }
 
 [[gnu::always_inline]] inline Outcome Member::BeginNext(Event* event,
-                                                         Wanted wanted) {
+                                                        Wanted wanted) {
   for (;;) {
     if (left() || own_leave_begun_) return {};
     SlotWord slot;

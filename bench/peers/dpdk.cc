@@ -44,7 +44,7 @@ void StartEal() {
   std::vector<std::string> words = {"bench",
                                     "--no-huge",
                                     "--no-pci",
-                                    "--in-memory",
+                                    "--no-shconf",
                                     "--no-telemetry",
                                     "--log-level=error",
                                     "--lcores=0",

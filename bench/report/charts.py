@@ -112,9 +112,11 @@ def end_labels(drawn, frame, x_at, scale):
 def lines(identity, name, description, figure, all_series, x_places, x_name,
           y_range, x_scale, size=(680, 380)):
     """Series over a quantity. x_places: [(x, label)]; x_scale: svg.Log or
-    svg.Linear."""
+    svg.Linear, which it is in any case where there is a nought."""
     frame = Frame(*size)
     xs = [x for x, _ in x_places]
+    if min(xs) <= 0:
+        x_scale = svg.Linear
     across = x_scale(min(xs), max(xs), frame.left + 14, frame.x_end - 14)
     scale = svg.Log(*y_range, frame.y_end, frame.top)
     drawn = [dataclasses.replace(s, points=[p for p in s.points

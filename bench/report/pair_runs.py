@@ -51,7 +51,9 @@ class Measurement:
         done = subprocess.run(list(map(str, command)), text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               env=self.environment(variant))
-        found = [json.loads(line) for line in done.stdout.splitlines()]
+        # Some transports' libraries speak on it, too.
+        found = [json.loads(line) for line in done.stdout.splitlines()
+                 if line.startswith("{")]
         if done.returncode != 0:
             words = done.stderr.strip().splitlines()[-1:] or ["no word"]
             self.failed[variant.peer, variant.wait] = words[0]

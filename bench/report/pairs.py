@@ -45,7 +45,8 @@ def measure(command, programs, options):
     names = getattr(options, "pair_programs", None) or built_before(
         programs, options)
     with_corosync = []
-    if "corosync_cpg" in names and command != "copy":
+    if ("corosync_cpg" in names and command != "copy"
+            and options.selection.wants("corosync", {"corosync"})):
         with_corosync = corosync_command(options)
     variants = []
     for name in names:

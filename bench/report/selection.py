@@ -10,17 +10,21 @@ def is_always(name):
 
 
 class Selection:
-    """everybody: --peers; named: those of --peer; exactly: none but these."""
+    """everybody: --peers; named: those of --peer; exactly: none but these;
+    without: those of --without, whatever else was said."""
 
-    def __init__(self, everybody=False, named=(), exactly=None):
+    def __init__(self, everybody=False, named=(), exactly=None, without=()):
         self.everybody = everybody
         self.named = set(named)
         self.exactly = exactly
+        self.without = set(without)
         self.known = set()
         self.skipped = {}  # peer: why
 
     def wants(self, name, defaults=DEFAULTS):
         self.known.add(name)
+        if name in self.without:
+            return False
         if self.exactly is not None:
             return name in self.exactly
         return (self.everybody or name in self.named or is_always(name)
@@ -38,4 +42,4 @@ class Selection:
 
     def warnings(self):
         return [f"no suite that ran knows the peer {name}"
-                for name in sorted(self.named - self.known)]
+                for name in sorted((self.named | self.without) - self.known)]

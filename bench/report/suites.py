@@ -32,35 +32,35 @@ def prepare_allocators(root, options):
 
 SUITES = {
     "alloc": Suite(
-        allocator.run, prepare_allocators, 1200, 45,
+        allocator.run, prepare_allocators, 1200, 6,
         "allocators: pairs, batches, hand-over, churn, memory"),
     "batch": Suite(
         batch.run,
         needs(*("//bench/" + name.replace("/", ":") for name in batch.PROGRAMS)),
-        300, 15, "messages per call, and the order of buffers"),
+        300, 2, "messages per call, and the order of buffers"),
     "cpg": Suite(
-        calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 10,
+        calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 2,
         "what each call of the CPG API takes"),
     "crowd": Suite(
-        crowd.run, needs(*crowd.TARGETS), 600, 20,
+        crowd.run, needs(*crowd.TARGETS), 600, 2,
         "fan-out, many senders, many groups, bursts, waking"),
     "growth": Suite(
-        growth.run, needs(*growth.TARGETS), 600, 10,
+        growth.run, needs(*growth.TARGETS), 600, 14,
         "memory, and what grows with the region and the members"),
     "kills": Suite(
-        kills.run, needs(kills.TARGET), 600, 30,
+        kills.run, needs(kills.TARGET), 600, 17,
         "a busy process is killed: who is blocked for ever?"),
     "latency": Suite(
-        pairs.latency, pairs.prepare, 1200, 30,
+        pairs.latency, pairs.prepare, 900, 7,
         "one way between two processes"),
     "pages": Suite(
-        pages.run, needs(*pages.TARGETS), 120, 10,
+        pages.run, needs(*pages.TARGETS), 120, 4,
         "huge pages and 4 KiB ones"),
     "recovery": Suite(
         recovery.run,
         needs(*("//bench/recovery:" + name for name in recovery.PROGRAMS)),
-        1800, 20, "how long a death takes to be told and put right"),
+        1200, 2, "how long a death takes to be told and put right"),
     "stream": Suite(
-        pairs.stream, pairs.prepare, 1200, 30,
+        pairs.stream, pairs.prepare, 900, 6,
         "one sender, one receiver, as fast as it goes"),
 }

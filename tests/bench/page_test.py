@@ -103,6 +103,14 @@ class PageTest(unittest.TestCase):
         self.assertIn("p50 / that of iceoryx",
                       page.make(self.results, "iceoryx"))
 
+    def test_an_axis_may_begin_at_nought(self):
+        text = page.make(made_up.results(
+            *(made_up.row("zcb", [10.0 + touched] * 5, touched_mib=touched,
+                          question="recovery")
+              for touched in (0, 64, 1024))))
+        self.assertNotIn("nan", text.lower().replace("nanosecond", ""))
+        self.assertTrue(plots(text))
+
     def test_a_suite_without_rows_says_so(self):
         text = page.make({"environment": {},
                           "suites": {"kills": {"rows": []}}})

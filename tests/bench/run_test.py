@@ -141,6 +141,8 @@ class SelectionTest(unittest.TestCase):
     def test_others_are_by_name_or_all(self):
         self.assertTrue(selection.Selection(named=["zeromq"]).wants("zeromq"))
         self.assertTrue(selection.Selection(everybody=True).wants("zeromq"))
+        self.assertFalse(selection.Selection(
+            everybody=True, without=["zeromq"]).wants("zeromq"))
 
     def test_exactly_means_it(self):
         chosen = selection.Selection(exactly={"zcb"})
