@@ -5,7 +5,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -144,11 +143,6 @@ void* RunState(void* state) {
   // By the thread itself: another one would write to /proc, and what the kernel
   // remembers of that makes each process's end dearer for whoever waits for it.
   ::prctl(PR_SET_NAME, "zcb-watcher");
-  // One step behind the program's own threads. The kernel wakes a crowd of
-  // watchers for one death; the first one tells all members, and they are to
-  // run before the watchers that have nothing left to do. Not allowed: so be
-  // it.
-  ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 1);
   static_cast<State*>(state)->Run();
   return nullptr;
 }

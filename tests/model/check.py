@@ -15,7 +15,9 @@ failure, what they refute is.
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
+import os
 import pathlib
 import re
 import resource
@@ -290,9 +292,36 @@ def check_variants(model, bounds, optimize):
     return good
 
 
+def check_model(model, quick, optimize):
+    good = True
+    for bounds in model.quick if quick else model.bounds:
+        good &= check(model, bounds, optimize)
+    if not quick:
+        good &= check_ends(model, model.quick[0], optimize)
+    return good & check_variants(model, model.quick[0], "-O0")
+
+
+def check_apart(models):
+    """Each in a process of its own, whose children's time it can tell; as many
+    at a time as there are CPUs."""
+    def run(model):
+        return subprocess.run(
+            [sys.executable, __file__, "--apart", "--model", model.name],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    good = True
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in pool.map(run, models):
+            print(done.stdout, end="", flush=True)
+            good &= done.returncode == 0
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
+    # One model's rows, for check_apart().
+    parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--model", nargs="+", default=[])
     options = parser.parse_args()
@@ -307,15 +336,16 @@ def main():
     deadline = time.monotonic() + options.minutes * 60
     # Compiling takes longer than a small search.
     optimize = "-O0" if options.quick else "-O2"
-    print(f"{'model':9} {'without':33} {'bounds':44} {'states':>10} "
-          f"{'depth':>6} {'MiB':>6} {'CPU s':>6}")
-    good = True
-    for model in chosen:
-        for bounds in model.quick if options.quick else model.bounds:
-            good &= check(model, bounds, optimize)
-        if not options.quick:
-            good &= check_ends(model, model.quick[0], optimize)
-        good &= check_variants(model, model.quick[0], "-O0")
+    if not options.apart:
+        print(f"{'model':9} {'without':33} {'bounds':44} {'states':>10} "
+              f"{'depth':>6} {'MiB':>6} {'CPU s':>6}", flush=True)
+    if options.quick or options.apart or len(chosen) == 1:
+        good = all([check_model(model, options.quick, optimize)
+                    for model in chosen])
+    else:
+        good = check_apart(chosen)
+    if options.apart:
+        return 0 if good else 1
     for step in range(max(len(model.larger) for model in chosen)):
         for model in chosen:
             left = deadline - time.monotonic()

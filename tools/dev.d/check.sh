@@ -16,12 +16,12 @@ describe() {
     tidy) echo "5 clang-tidy on the library" ;;
     layering) echo "0.5 allocator <- ipc <- cpg <- everything else" ;;
     edges) echo "0.5 atomic operations and their named edges" ;;
-    asan) echo "9 tests under clang's address and undefined-behaviour sanitizers" ;;
+    asan) echo "8.5 tests under clang's address and undefined-behaviour sanitizers" ;;
     asan-gcc) echo "9 the same under g++'s" ;;
-    tsan) echo "8.5 tests under g++'s thread sanitizer" ;;
+    tsan) echo "8 tests under g++'s thread sanitizer" ;;
     tsan-clang) echo "9 the same under clang's" ;;
     hardened) echo "6 tests with hardened flags, by g++" ;;
-    paranoid) echo "4 allocator and ipc, every private book checked" ;;
+    paranoid) echo "3.5 allocator and ipc, every private book checked" ;;
     order) echo "$((kOrderMinutes + 1)) order under kills, other seeds each time" \
       "(--minutes N, --seed S)" ;;
     steps) echo "$((kStepsMinutes + 1)) death, or a stop, at every instruction" \
@@ -30,7 +30,7 @@ describe() {
       "seeds each time (--minutes N, --kills N, --seed S)" ;;
     fuzz) echo "$((2 * kFuzzMinutes + 4)) sanitized processes while another changes" \
       "their region (--minutes N, --seed S)" ;;
-    clang) echo "7 clang, hardened flags, strict header dependencies," \
+    clang) echo "6.5 clang, hardened flags, strict header dependencies," \
       "benchmark smoke tests" ;;
     models) echo "5 models of the protocols, all their states, and without each rule" \
       "(--minutes N, --model NAME)" ;;
