@@ -153,14 +153,16 @@ PairFigures BetweenFloors(PairRun& run, const First& first,
     }
     PassGate(page, side);
     const Floor after = MeasureFloor(page, side, clock);
-    if (side == Side::kSecond) return;
-    page.result.floor_before_ns = before.one_line_ns;
-    page.result.floor_after_ns = after.one_line_ns;
-    page.result.two_line_floor_ns = before.two_lines_ns;
-    const std::string pages = PagesOf(peer);
-    std::copy_n(pages.begin(),
-                std::min(pages.size(), page.result.pages.size() - 1),
-                page.result.pages.begin());
+    if (side == Side::kFirst) {
+      page.result.floor_before_ns = before.one_line_ns;
+      page.result.floor_after_ns = after.one_line_ns;
+      page.result.two_line_floor_ns = before.two_lines_ns;
+      const std::string pages = PagesOf(peer);
+      std::copy_n(pages.begin(),
+                  std::min(pages.size(), page.result.pages.size() - 1),
+                  page.result.pages.begin());
+    }
+    if constexpr (requires { peer.Disconnect(); }) peer.Disconnect();
   };
   const PairFigures figures = RunPair(
       run.places, kPairLimitSeconds,

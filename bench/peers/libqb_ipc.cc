@@ -151,6 +151,15 @@ class LibqbIpcPeer {
 
   void Service() {}
 
+  // Its files in /dev/shm.
+  void Disconnect() {
+    if (side_ == Side::kFirst) {
+      qb_ipcc_disconnect(client_);
+    } else {
+      qb_ipcs_destroy(service_);
+    }
+  }
+
  private:
   // Begins as a request's does.
   using Header = qb_ipc_response_header;

@@ -59,6 +59,7 @@ struct AnyReader {
 // Where they make sense:
 // LargestBytes  static: of a message
 // Pages         kind of pages that payloads lie in
+// Disconnect    what else would stay when a side's process has ended
 // Daemon        the process that works for both sides, so its time is theirs
 template <typename P>
 concept Peer = std::constructible_from<P, const PeerSetup&> &&
