@@ -1,7 +1,6 @@
 // Peer: zcb through its CPG API with CPG_MODEL_ZCB, in a group of two.
 #include <corosync/cpg_zcb.h>
 #include <poll.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstddef>
@@ -12,16 +11,11 @@
 
 #include "bench/failure.h"
 #include "bench/pair_questions.h"
+#include "bench/peers/cpg_group.h"
 #include "bench/peers/peer.h"
 
 namespace zcb::bench {
 namespace {
-
-constexpr std::size_t kSides = 2;
-
-void Must(cs_error_t error, const char* what) {
-  if (error != CS_OK) Fail("{}: error {}", what, static_cast<int>(error));
-}
 
 // How a variant receives.
 enum class How : std::uint8_t { kNext, kDispatch, kNextTimed, kPoll };
@@ -54,9 +48,7 @@ const CpgWay& WayOf(const Variant& variant) {
   Fail("no such way: {}", variant.name);
 }
 
-// The order of a group is total, so a sender gets its own messages, too, and
-// steps over them; that time is part of what is measured.
-class ZcbCpgPeer {
+class ZcbCpgPeer : CpgGroup {
  public:
   static constexpr std::array kVariants = {
       Variant{"zcb_cpg_next", Wait::kBusy, "cpg_zcb_next() in a loop"},
@@ -75,33 +67,18 @@ class ZcbCpgPeer {
   explicit ZcbCpgPeer(const PeerSetup& setup) : way_(WayOf(setup.variant)) {}
 
   void Connect(Side) {
-    own_pid_ = static_cast<std::uint32_t>(::getpid());
-    cpg_model_zcb_data_t model{};
-    model.cpg_deliver_fn = OnMessage;
-    model.cpg_confchg_fn = OnView;
-    cs_error_t error = CS_ERR_TRY_AGAIN;
-    while (error == CS_ERR_TRY_AGAIN) {
-      error = cpg_model_initialize(&handle_, CPG_MODEL_ZCB,
-                                   reinterpret_cast<cpg_model_data_t*>(&model),
-                                   this);
-    }
-    Must(error, "cpg_model_initialize");
-    Must(cpg_zcb_option_set(handle_, CPG_ZCB_OPTION_WAIT, way_.wait), "wait");
-    Must(cpg_zcb_option_set(handle_, CPG_ZCB_OPTION_PARK, way_.park), "park");
-    const cpg_name group{5, "bench"};
-    do {
-      error = cpg_join(handle_, &group);
-    } while (error == CS_ERR_TRY_AGAIN);
-    Must(error, "cpg_join");
-    const auto none = [](auto) { Fail("a message before the view of two"); };
-    while (member_count_ < kSides) Dispatch(none);
-    if (way_.how == How::kPoll) Must(cpg_fd_get(handle_, &bell_), "cpg_fd_get");
+    Initialize(CPG_MODEL_ZCB, cpg_model_zcb_data_t{});
+    Must(cpg_zcb_option_set(handle(), CPG_ZCB_OPTION_WAIT, way_.wait), "wait");
+    Must(cpg_zcb_option_set(handle(), CPG_ZCB_OPTION_PARK, way_.park), "park");
+    Join(CS_DISPATCH_ALL);
+    if (way_.how == How::kPoll)
+      Must(cpg_fd_get(handle(), &bell_), "cpg_fd_get");
   }
 
   std::span<std::byte> Prepare(std::size_t length_bytes) {
     if (prepared_.size() == length_bytes) return prepared_;
     void* buffer = nullptr;
-    const cs_error_t error = cpg_zcb_alloc(handle_, length_bytes, &buffer);
+    const cs_error_t error = cpg_zcb_alloc(handle(), length_bytes, &buffer);
     if (error == CS_ERR_NO_MEMORY) return {};
     Must(error, "cpg_zcb_alloc");
     prepared_ = {static_cast<std::byte*>(buffer), length_bytes};
@@ -110,7 +87,7 @@ class ZcbCpgPeer {
 
   bool Send() {
     const cs_error_t error = cpg_zcb_mcast_joined(
-        handle_, CPG_TYPE_AGREED, prepared_.data(), prepared_.size());
+        handle(), CPG_TYPE_AGREED, prepared_.data(), prepared_.size());
     if (error == CS_ERR_TRY_AGAIN || error == CS_ERR_NO_MEMORY) return false;
     Must(error, "cpg_zcb_mcast_joined");
     prepared_ = {};
@@ -123,11 +100,11 @@ class ZcbCpgPeer {
       case How::kNext:
         return TakeNext(reader);
       case How::kDispatch:
-        return Dispatch(reader);
+        return DispatchAll(reader);
       case How::kNextTimed:
         return AwaitNext(reader);
       case How::kPoll:
-        while (!Dispatch(reader)) {
+        while (!DispatchAll(reader)) {
           pollfd bell{bell_, POLLIN, 0};
           ::poll(&bell, 1, -1);
         }
@@ -141,60 +118,32 @@ class ZcbCpgPeer {
     if (way_.how == How::kNext || way_.how == How::kNextTimed) {
       TakeNext(none);
     } else {
-      Dispatch(none);
+      DispatchAll(none);
     }
   }
 
   std::string Pages() const {
     struct cpg_zcb_region_info info{};
     info.size = sizeof(info);
-    Must(cpg_zcb_region_info(handle_, &info), "cpg_zcb_region_info");
+    Must(cpg_zcb_region_info(handle(), &info), "cpg_zcb_region_info");
     return info.page_kind;
   }
 
  private:
-  static ZcbCpgPeer& PeerOf(cpg_handle_t handle) {
-    void* context = nullptr;
-    cpg_context_get(handle, &context);
-    return *static_cast<ZcbCpgPeer*>(context);
-  }
-  static void OnMessage(cpg_handle_t handle, const cpg_name*, std::uint32_t,
-                        std::uint32_t pid, const void* message,
-                        std::size_t length_bytes) {
-    ZcbCpgPeer& self = PeerOf(handle);
-    if (pid == self.own_pid_) return;
-    self.was_message_ = true;
-    self.read_(self.reader_,
-               {static_cast<const std::byte*>(message), length_bytes});
-  }
-  static void OnView(cpg_handle_t handle, const cpg_name*, const cpg_address*,
-                     std::size_t member_count, const cpg_address*, std::size_t,
-                     const cpg_address*, std::size_t) {
-    PeerOf(handle).member_count_ = member_count;
-  }
-
-  // Everything that is there; false: no message of the other side.
-  template <typename R>
-  bool Dispatch(const R& reader) {
-    reader_ = &reader;
-    read_ = [](const void* reads, std::span<const std::byte> message) {
-      (*static_cast<const R*>(reads))(message);
-    };
-    was_message_ = false;
-    const cs_error_t error = cpg_dispatch(handle_, CS_DISPATCH_ALL);
-    if (error != CS_ERR_TRY_AGAIN) Must(error, "cpg_dispatch");
-    return was_message_;
+  // Everything that is there.
+  bool DispatchAll(const auto& reader) {
+    return Dispatch(CS_DISPATCH_ALL, reader);
   }
 
   bool IsOfOther(const cpg_zcb_message& event) const {
-    return event.kind == CPG_ZCB_MESSAGE && event.pid != own_pid_;
+    return event.kind == CPG_ZCB_MESSAGE && event.pid != own_pid();
   }
 
   template <typename R>
   bool TakeNext(const R& reader) {
     cpg_zcb_message event;
     for (;;) {
-      const cs_error_t error = cpg_zcb_next(handle_, &event);
+      const cs_error_t error = cpg_zcb_next(handle(), &event);
       if (error == CS_ERR_TRY_AGAIN) return false;
       Must(error, "cpg_zcb_next");
       if (IsOfOther(event)) break;
@@ -207,22 +156,15 @@ class ZcbCpgPeer {
   bool AwaitNext(const R& reader) {
     cpg_zcb_message event;
     do {
-      Must(cpg_zcb_next_timed(handle_, &event, -1), "cpg_zcb_next_timed");
+      Must(cpg_zcb_next_timed(handle(), &event, -1), "cpg_zcb_next_timed");
     } while (!IsOfOther(event));
     reader(std::span(static_cast<const std::byte*>(event.data), event.length));
     return true;
   }
 
   const CpgWay& way_;
-  cpg_handle_t handle_ = 0;
   int bell_ = -1;
-  std::uint32_t own_pid_ = 0;
-  std::size_t member_count_ = 0;
   std::span<std::byte> prepared_;
-  // During a dispatch.
-  const void* reader_ = nullptr;
-  void (*read_)(const void*, std::span<const std::byte>) = nullptr;
-  bool was_message_ = false;  // of the other side
 };
 
 }  // namespace

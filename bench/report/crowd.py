@@ -1,9 +1,8 @@
 """Questions that need more than two processes, or more than one group."""
 
 from report import tables
-from report.measured import (Cell, Row, find, measure, per_round, rows_of,
-                             same_names, show, show_dropped, show_targets,
-                             target)
+from report.measured import (Cell, Row, conclude, find, measure, per_round,
+                             same_names, show, show_dropped, target)
 
 PROGRAMS = ["burst", "fan_out", "many_groups", "many_senders", "wake"]
 TARGETS = ["//bench/crowd:" + name for name in PROGRAMS]
@@ -136,7 +135,4 @@ def run(programs, options):
     show(cells, "pressure", "a reader that takes 500 ns over every message")
     show(cells, "wake", "a send to a receiver that sleeps, or does not, and "
          "until it runs")
-    verdicts = targets(cells)
-    show_targets(verdicts)
-    return {"rows": [row.as_row() for row in rows_of(cells)],
-            "targets": verdicts}
+    return conclude(cells, targets(cells))

@@ -1,8 +1,8 @@
 """What things take of memory, and how costs grow with size and number."""
 
 from report import tables
-from report.measured import (Cell, Row, measure, rows_of, same_names, show,
-                             show_dropped, show_targets, target)
+from report.measured import (Cell, Row, conclude, measure, rows_of, same_names,
+                             show, show_dropped, target)
 
 PROGRAMS = ["footprint", "growth"]
 TARGETS = ["//bench/growth:" + name for name in PROGRAMS]
@@ -67,7 +67,4 @@ def run(programs, options):
     show(cells, "idle_member_resident", "of all its pages")
     show(cells, "growth", "cost of a call against the size of the region and "
          "the number of members")
-    verdicts = targets(cells)
-    show_targets(verdicts)
-    return {"rows": [row.as_row() for row in rows_of(cells)],
-            "targets": verdicts}
+    return conclude(cells, targets(cells))

@@ -167,3 +167,10 @@ def show_targets(targets):
                  for one in targets])
     print(f"  {len(targets)} targets: "
           f"{sum(one['met'] is not True for one in targets)} not met")
+
+
+def conclude(cells, verdicts):
+    """What a suite returns, once its targets are on the screen."""
+    show_targets(verdicts)
+    return {"rows": [row.as_row() for row in rows_of(cells)],
+            "targets": verdicts}
