@@ -4,25 +4,7 @@
 set -euo pipefail
 
 name="$1" program="$2"
-if (($(nproc) < 2)); then
-  echo "skipped: sender and receiver need a CPU each"
-  exit 0
-fi
-unset ZCB_DIR ZCB_REGION
-
-# run FIGURE ... -- ARGUMENT ...
-run() {
-  local -a figures=()
-  local line figure
-  while [[ "$1" != -- ]]; do figures+=("$1"); shift; done
-  shift
-  line="$("$program" --json "$@")"
-  echo "$* $line"
-  for figure in "${figures[@]}"; do
-    grep -Eq "\"$figure\":[0-9.e+]*[1-9]" <<<"$line" ||
-      { echo "no $figure"; exit 1; }
-  done
-}
+source bench/processes/smoke_run.sh
 
 case "$name" in
   fan_out)

@@ -3,25 +3,7 @@
 set -euo pipefail
 
 name="$1" program="$2"
-if (($(nproc) < 2)); then
-  echo "skipped: the floor needs two CPUs"
-  exit 0
-fi
-unset ZCB_DIR ZCB_REGION ZCB_REGION_BYTES ZCB_PAGES
-
-# run FIGURE ... -- ARGUMENT ...
-run() {
-  local -a figures=()
-  local line figure
-  while [[ "$1" != -- ]]; do figures+=("$1"); shift; done
-  shift
-  line="$("$program" --json "$@")"
-  echo "$* $line"
-  for figure in "${figures[@]}"; do
-    grep -Eq "\"$figure\":[0-9.e+]*[1-9]" <<<"$line" ||
-      { echo "no $figure"; exit 1; }
-  done
-}
+source bench/processes/smoke_run.sh
 
 case "$name" in
   footprint)
