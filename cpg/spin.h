@@ -2,36 +2,16 @@
 #ifndef ZCB_CPG_SPIN_H_
 #define ZCB_CPG_SPIN_H_
 
-#include <sys/sysinfo.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cstdint>
 
 #include "ipc/deadline.h"
+#include "ipc/relax_cpu.h"
 
 namespace zcb::cpg {
 
-inline void RelaxCpu() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb" ::: "memory");
-#endif
-}
-
-// With one processor, whoever we wait for cannot run while we spin. (Those that
-// this thread may run on do not count: the other side may have others.)
-inline bool SpinningHelps() {
-  static std::atomic<int> processors{0};
-  // relaxed: every thread computes the same number
-  int count = processors.load(std::memory_order_relaxed);
-  if (count == 0) {
-    count = get_nprocs();
-    processors.store(count, std::memory_order_relaxed);  // as above
-  }
-  return count > 1;
-}
+using ipc::RelaxCpu;
+using ipc::SpinningHelps;
 
 // Whether looking has paid lately. Where it does not, since events are rare, or
 // since the other side needs this very processor, only every sixteenth wait

@@ -8,6 +8,7 @@
 #include "ipc/member.h"
 #include "ipc/member_table.h"
 #include "ipc/reclaim.h"
+#include "ipc/relax_cpu.h"
 
 namespace zcb::ipc {
 namespace {
@@ -86,6 +87,7 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   attachment->node_id_ = options.node_id;
   attachment->reclaim_pace_ = options.reclaim_pace;
   attachment->prefetch_ = options.prefetch;
+  attachment->burst_pause_ns_ = SpinningHelps() ? options.burst_pause_ns : 0;
   if (const Outcome committed = (*region)->CommitMeta(
           geometry->header_offset,
           geometry->names_offset - geometry->header_offset);

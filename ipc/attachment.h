@@ -174,6 +174,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   BellRinger& ringer() { return *ringer_; }
   const ReclaimPace& reclaim_pace() const { return reclaim_pace_; }
   std::uint32_t prefetch() const { return prefetch_; }
+  std::uint32_t burst_pause_ns() const { return burst_pause_ns_; }
   // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
   // and senders that wait for room.
   std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
@@ -214,6 +215,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::uint32_t node_id_ = 1;
   ReclaimPace reclaim_pace_;
   std::uint32_t prefetch_ = 0;
+  std::uint32_t burst_pause_ns_ = 0;
   std::unique_ptr<alloc::Allocator> allocator_;
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<AlignedPages> aligned_pages_;

@@ -60,6 +60,9 @@ Outcome IpcOptions::Check() const {
   if (prefetch > kMostPrefetch) {
     return {Status::kInvalidParam, "prefetching at most 64 messages ahead"};
   }
+  if (burst_pause_ns > kMostBurstPauseNs) {
+    return {Status::kInvalidParam, "a pause of at most 1000000 ns"};
+  }
   return reclaim_pace.Check();
 }
 
@@ -77,6 +80,9 @@ Result<IpcOptions> IpcOptions::FromEnvironment() {
   }
   if (!ReadNumber("ZCB_PREFETCH", &options.prefetch)) {
     return {Status::kInvalidParam, "ZCB_PREFETCH is no number"};
+  }
+  if (!ReadNumber("ZCB_BURST_PAUSE_NS", &options.burst_pause_ns)) {
+    return {Status::kInvalidParam, "ZCB_BURST_PAUSE_NS is no number"};
   }
   if (!ReadNumber("ZCB_NODEID", &options.node_id) || options.node_id == 0) {
     return {Status::kInvalidParam, "ZCB_NODEID is no number above 0"};

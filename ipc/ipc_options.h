@@ -36,7 +36,11 @@ struct IpcOptions {
   // lines of; 0: it does not.
   static constexpr std::uint32_t kMostPrefetch = 64;
   std::uint32_t prefetch = 4;  // ZCB_PREFETCH
-  std::uint32_t node_id = 1;   // ZCB_NODEID
+  // How long, at most, a receiver that has caught up with a burst waits before
+  // it looks once more; 0: it does not. See burst_pause.h.
+  static constexpr std::uint32_t kMostBurstPauseNs = 1'000'000;
+  std::uint32_t burst_pause_ns = 2000;  // ZCB_BURST_PAUSE_NS
+  std::uint32_t node_id = 1;            // ZCB_NODEID
   // Most bytes of payload that this process keeps in the region; 0: no limit.
   // Said, it holds for an attachment that is there already, too.
   std::optional<std::uint64_t> retain_bytes;  // ZCB_RETAIN_BYTES

@@ -23,6 +23,7 @@ Member::Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
       bell_(bell),
       address_{attachment_->node_id(), static_cast<std::uint32_t>(getpid())},
       prefetch_(attachment_->prefetch()),
+      pause_(attachment_->burst_pause_ns()),
       view_(group.entry_count()),
       reclaim_pace_(attachment_->reclaim_pace()) {}
 

@@ -17,6 +17,7 @@
 #include "allocator/status.h"
 #include "ipc/attachment.h"
 #include "ipc/begun_message.h"
+#include "ipc/burst_pause.h"
 #include "ipc/doorbell.h"
 #include "ipc/entry_word.h"
 #include "ipc/eviction.h"
@@ -108,6 +109,9 @@ class Member {
   // kLibrary: the slot or the message in it is damaged, a file of the region
   // was truncated, or evicted.
   Result<Event> Next();
+  // The same, into an event that is there; of another kind than kMessage, what
+  // belongs to messages alone stays as it was. kNothing on an error, too.
+  Outcome Next(Event* event);
   // kLibrary: a file of the region was truncated. What was read in place before
   // the call may be zeros.
   Outcome CheckDamage() const { return attachment_->region().CheckDamage(); }
@@ -253,6 +257,7 @@ class Member {
   std::uint64_t prefetched_below_ = 0;  // the buffers of these positions
   bool own_leave_begun_ = false;
   const std::uint32_t prefetch_;  // messages ahead; 0: none
+  BurstPause pause_;
   std::uint64_t sleep_epoch_ = 0;
   View view_;
   // sending side: hints, any thread

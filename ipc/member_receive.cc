@@ -94,6 +94,7 @@ namespace {
       (leave.is_set() && leave.position() < position_)) [[unlikely]] {
     return Found::kSkipped;
   }
+  if (header.entry != entry_) pause_.Found();
   event->kind = Event::Kind::kMessage;
   event->payload = payload;
   event->buffer = buffer;
@@ -111,7 +112,10 @@ namespace {
     const RingAnswer answer = ReadSlot(group_, position_, &slot);
     // The look at the entry comes after the look at the ring: evicted, what
     // was found there may be anything.
-    if (answer == RingAnswer::kFull && IsMember()) return {};
+    if (answer == RingAnswer::kFull && IsMember()) {
+      if (pause_.Wait()) continue;
+      return {};
+    }
     if (answer != RingAnswer::kOk) [[unlikely]] {
       return {Status::kLibrary, "damaged ring, or evicted from the group"};
     }
@@ -160,13 +164,19 @@ Outcome Member::Begin(Event* event, Wanted wanted) {
   return BeginNext(event, wanted);
 }
 
-Result<Event> Member::Next() {
-  Result<Event> event{Event{}};
-  Outcome begun = BeginNext(&*event, Wanted::kAny);
+Outcome Member::Next(Event* event) {
+  event->kind = Event::Kind::kNothing;
+  Outcome begun = BeginNext(event, Wanted::kAny);
   if (const Outcome whole = CheckDamage(); !whole) [[unlikely]]
     begun = whole;
   if (!begun) [[unlikely]]
-    event = begun.failure();
+    event->kind = Event::Kind::kNothing;
+  return begun;
+}
+
+Result<Event> Member::Next() {
+  Result<Event> event{Event{}};
+  if (const Outcome begun = Next(&*event); !begun) event = begun.failure();
   return event;  // one object, and no copy of it
 }
 

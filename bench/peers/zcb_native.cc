@@ -114,12 +114,11 @@ class ZcbNativePeer {
   // The next message of the other side; ends every other event.
   bool BeginNext(ipc::Event* event) {
     for (;;) {
-      auto next = member_->Next();
-      if (!next.ok()) Fail("next: {}", next.reason());
-      if (next->kind == ipc::Event::Kind::kNothing) return false;
-      if (next->kind == ipc::Event::Kind::kMessage &&
-          next->sender != member_->address()) {
-        *event = *next;
+      const Outcome begun = member_->Next(event);
+      if (!begun.ok()) Fail("next: {}", begun.reason());
+      if (event->kind == ipc::Event::Kind::kNothing) return false;
+      if (event->kind == ipc::Event::Kind::kMessage &&
+          event->sender != member_->address()) {
         return true;
       }
       member_->Done();
