@@ -26,7 +26,7 @@ constexpr Failure kNoPlace{Status::kLibrary,
 Allocator::Allocator(std::shared_ptr<Region> region,
                      const AllocatorOptions& options)
     : region_(std::move(region)),
-      supply_(new(std::nothrow) BufferSupply(*region_, options)) {
+      supply_(new (std::nothrow) BufferSupply(*region_, options)) {
   if (supply_ == nullptr) return;
   handover_.reset(new (std::nothrow) Handover(*supply_));
   poisons_ = options.poison;
@@ -39,6 +39,8 @@ Allocator::Allocator(std::shared_ptr<Region> region,
   states_ = supply_->tables().states();
   codes_ = supply_->tables().codes();
   line_count_ = supply_->tables().line_count();
+  shared_ = &supply_->shared();
+  tables_ = &supply_->tables();
   data_ = region_->data();
 }
 
@@ -224,7 +226,7 @@ std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
   return supply_->Locate(ref);
 }
 
-std::uint64_t Allocator::LocateBytes(BufferRef ref) const {
+std::uint64_t Allocator::LocateForeignBytes(BufferRef ref) const {
   if (ref.line() >= line_count_) return 0;
   return supply_->LocateBytes(ref);
 }
@@ -251,35 +253,25 @@ Result<BufferRef> Allocator::Take(BufferTicket ticket) {
   return Checked(handover_->Take(ticket));
 }
 
-Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {
-  if (ref.line() >= line_count_) return WhyNotLive(ref);
-  BufferState live = BufferState::kLive;
-  // relaxed: decides between threads of ours, hands nothing on
-  if (!states_[ref.line()].compare_exchange_strong(live, BufferState::kLeaving,
-                                                   std::memory_order_relaxed,
-                                                   std::memory_order_relaxed)) {
-    return WhyNotLive(ref);
-  }
-  const std::optional<BufferPlace> place = supply_->OwnPlace(ref.line());
+Result<BufferPlace> Allocator::BeginSendSlow(BufferRef ref) {
+  const std::optional<BufferPlace> found = supply_->OwnPlace(ref.line());
   // Forged words have had us take the same memory twice, and dissolve it once.
-  if (!place) [[unlikely]] {
+  if (!found) {
     // relaxed: kLeaving is this thread's own mark
     states_[ref.line()].store(BufferState::kLive, std::memory_order_relaxed);
     return kNoPlace;
   }
-  return *place;
+  return *found;
 }
 
-void Allocator::CommitSend(const BufferPlace& place) {
-  std::atomic<BufferState>& state = states_[place.ref.line()];
-  // Once per send: from then on a collecting thread may be looking at it.
-  // relaxed: this thread wrote it
-  if (state.load(std::memory_order_relaxed) != BufferState::kLeaving) return;
-  // release -> buffer.leave: the word, which says that the buffer is out.
-  state.store(BufferState::kAway, std::memory_order_release);
+Result<BufferPlace> Allocator::BeginSend(BufferRef ref) {
+  BufferPlace place;
+  const Outcome begun = BeginSend(ref, &place);
+  if (!begun) return begun.failure();
+  return place;
 }
 
-void Allocator::CancelSend(const BufferPlace& place) {
+void Allocator::CancelSend(BufferPlace place) {
   // The state first: were the word Free while the state is kAway, a thread of
   // ours that collects would take the buffer.
   std::atomic<BufferState>& state = states_[place.ref.line()];
@@ -297,6 +289,14 @@ void Allocator::CancelSend(const BufferPlace& place) {
 }
 
 void Allocator::ComeBack(const BufferPlace& place) { supply_->ComeBack(place); }
+
+void Allocator::ComeBackSlow(BufferRef ref) {
+  if (const auto place = supply_->Locate(ref)) supply_->ComeBack(*place);
+}
+
+void Allocator::StoreSlow(const OwnBuffer& own) {
+  supply_->Store(own.line(), own.size_class());
+}
 
 bool Allocator::ReapUnits(LeaseId dead, SentJudge sent_is_published,
                           void* context) {

@@ -28,9 +28,11 @@
 #include "allocator/buffer_ref.h"
 #include "allocator/buffer_ticket.h"
 #include "allocator/buffer_word.h"
+#include "allocator/own_buffer.h"
 #include "allocator/prefetch.h"
 #include "allocator/private_tables.h"
 #include "allocator/region.h"
+#include "allocator/shared_tables.h"
 #include "allocator/size_classes.h"
 #include "allocator/status.h"
 #include "allocator/thread_cache.h"
@@ -183,7 +185,21 @@ class Allocator {
   // buffer starts there.
   std::optional<BufferPlace> Locate(BufferRef ref) const;
   // The same for who only reads it: its usable bytes, or 0.
-  std::uint64_t LocateBytes(BufferRef ref) const;
+  [[gnu::always_inline]] std::uint64_t LocateBytes(BufferRef ref) const {
+    const SlabShape slab = OwnSlab(ref);
+    if (!slab.ok()) return LocateForeignBytes(ref);
+    return slab.IndexOfStart(ref.line()) == SlabShape::kNoStart
+               ? 0
+               : slab.cut().bytes();
+  }
+  // The same for a buffer in a slab of ours; else not ok().
+  [[gnu::always_inline]] OwnBuffer FindOwn(BufferRef ref) const {
+    const SlabShape slab = OwnSlab(ref);
+    if (!slab.ok()) return {};
+    const std::uint32_t index = slab.IndexOfStart(ref.line());
+    if (index == SlabShape::kNoStart) return {};
+    return {ref.line(), slab.size_class, shared_->words(slab) + index};
+  }
 
   // --- from process to process, by ticket ----------------------------------
   // Gives a live buffer (also a taken one) away: nobody of this process may
@@ -213,17 +229,62 @@ class Allocator {
   // Takes a live buffer out of circulation: of two threads that try, one wins.
   // kInvalidParam as Free(), and for one that was taken: a copy of it must be
   // sent. The place is of our own unit and trusted.
+  [[gnu::always_inline]] Outcome BeginSend(BufferRef ref, BufferPlace* place) {
+    if (ref.line() >= line_count_) return WhyNotLive(ref);
+    BufferState live = BufferState::kLive;
+    // relaxed: decides between threads of ours, hands nothing on
+    if (!states_[ref.line()].compare_exchange_strong(
+            live, BufferState::kLeaving, std::memory_order_relaxed,
+            std::memory_order_relaxed)) {
+      return WhyNotLive(ref);
+    }
+    const SlabShape slab = OwnSlab(ref);
+    if (slab.ok()) [[likely]] {
+      const std::uint32_t index = slab.IndexOfStart(ref.line());
+      if (index != SlabShape::kNoStart) [[likely]] {
+        *place = PlaceAt(*shared_, slab, index);
+        return {};
+      }
+    }
+    // By value: what has no address lives in registers.
+    const Result<BufferPlace> found = BeginSendSlow(ref);
+    if (!found) return found.failure();
+    *place = *found;
+    return {};
+  }
   Result<BufferPlace> BeginSend(BufferRef ref);
   // Last step before publication, after the word was stored as out. A send
   // that tries several places in a ring may call it again, without effect.
-  void CommitSend(const BufferPlace& place);
+  void CommitSend(const BufferPlace& place) {
+    std::atomic<BufferState>& state = states_[place.ref.line()];
+    // Once per send: from then on a collecting thread may be looking at it.
+    // relaxed: this thread wrote it
+    if (state.load(std::memory_order_relaxed) != BufferState::kLeaving) return;
+    // release -> buffer.leave: the word, which says that the buffer is out.
+    state.store(BufferState::kAway, std::memory_order_release);
+  }
   // Publication failed for good: the word becomes Free again (same
   // generation), the buffer live. Legal after BeginSend and after CommitSend,
   // by the same thread, while nobody else can have seen the reference.
-  void CancelSend(const BufferPlace& place);
+  void CancelSend(BufferPlace place);
   // The caller turned the word Free by compare-and-swap: brings the buffer
   // back. Ours: into this thread's magazine. Somebody else's: a hint byte.
   void ComeBack(const BufferPlace& place);
+  // The same for one that FindOwn() has found, in the same step, and that is
+  // `free` now.
+  [[gnu::always_inline]] void ComeBack(const OwnBuffer& own, BufferWord free) {
+    const std::uint32_t size_class = own.size_class();
+    if (!tables_->TryTake(own.line(), size_class, own.word(), free))
+        [[unlikely]] {
+      return ComeBackSlow(BufferRef(own.line()));
+    }
+    const ThreadCacheAnchor& anchor = thread_cache_anchor;
+    if (!HasCache(anchor) || anchor.cache->OfClass(size_class).is_full())
+        [[unlikely]] {
+      return StoreSlow(own);
+    }
+    anchor.cache->OfClass(size_class).Push(anchor.cache->lines, own.line());
+  }
 
   // --- repair --------------------------------------------------------------
   // Turns what a Dead lease owned over to the living: extents half done are
@@ -287,6 +348,21 @@ class Allocator {
   Allocator(std::shared_ptr<Region> region, const AllocatorOptions& options);
   Result<BufferRef> AllocSlow(std::uint32_t size_class, std::uint64_t bytes);
   Outcome FreeAfterChecks(BufferRef ref);
+  Result<BufferPlace> BeginSendSlow(BufferRef ref);
+  void ComeBackSlow(BufferRef ref);
+  void StoreSlow(const OwnBuffer& own);
+  std::uint64_t LocateForeignBytes(BufferRef ref) const;
+  // The slab of ours around a buffer's first line. Not ok(): it is none, or
+  // that of runs, of extents, or somebody else's.
+  [[gnu::always_inline]] SlabShape OwnSlab(BufferRef ref) const {
+    if (ref.line() >= line_count_) [[unlikely]]
+      return {};
+    // acquire <- slab.create: what the code says is true of the states too
+    const std::uint32_t size_class = ClassOf(
+        codes_[ref.line() / kLinesPerGranule].load(std::memory_order_acquire));
+    if (size_class >= kFirstRunClass) return {};  // kNoCode: wraps round
+    return PrivateTables::SlabAround(ref.line(), size_class);
+  }
   Result<BufferRef> AllocExtent(std::uint64_t bytes);
   // A buffer of a class below kExtentClass.
   Result<BufferRef> AllocOfClass(std::uint32_t size_class);
@@ -308,6 +384,8 @@ class Allocator {
   std::atomic<GranuleCode>* codes_ = nullptr;
   std::byte* data_ = nullptr;
   std::uint32_t line_count_ = 0;
+  const SharedTables* shared_ = nullptr;
+  const PrivateTables* tables_ = nullptr;
 
   std::shared_ptr<Region> region_;
   std::unique_ptr<BufferSupply> supply_;

@@ -116,7 +116,14 @@ class PrivateTables {
   bool TryTake(std::uint32_t line, std::uint32_t size_class,
                SharedTables::Word& word) const {
     // acquire <- word.free: the last reader has finished with the bytes.
-    const BufferWord seen(word.load(std::memory_order_acquire));
+    return TryTake(line, size_class, word,
+                   BufferWord(word.load(std::memory_order_acquire)));
+  }
+  // The same for who has just read `seen` there, acquired, or written it.
+  [[gnu::always_inline]] bool TryTake(std::uint32_t line,
+                                      std::uint32_t size_class,
+                                      SharedTables::Word& word,
+                                      BufferWord seen) const {
     if (!seen.is_free()) return false;
     BufferState away = BufferState::kAway;
     // acquire <- buffer.leave, slab.retire: whatever made it kAway is visible

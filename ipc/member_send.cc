@@ -88,26 +88,28 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
   if (const Outcome whole = CheckDamage(); !whole) return whole;
   const auto live = attachment_->FindLivePayload(payload);
   if (!live) return live.failure();
-  const auto place = allocator.BeginSend(live->buffer);
-  if (!place) return place.failure();
+  alloc::BufferPlace place;
+  if (const Outcome begun = allocator.BeginSend(live->buffer, &place); !begun) {
+    return begun;
+  }
   // Where several send, another one may have turned it Free.
-  alloc::PrefetchToWrite(place->word);
-  const MessagePlace message(*place, live->is_aligned);
+  alloc::PrefetchToWrite(place.word);
+  const MessagePlace message(place, live->is_aligned);
   if (length_bytes > message.payload_bytes()) {
-    allocator.CancelSend(*place);
+    allocator.CancelSend(place);
     return {Status::kTooBig, "longer than the buffer"};
   }
   if (message.is_aligned()) {
     // It may not have come from AllocAlignedPayload().
     if (const Outcome backed = MessagePlace::CommitHeader(
-            allocator, attachment_->geometry(), place->ref);
+            allocator, attachment_->geometry(), place.ref);
         !backed) {
-      allocator.CancelSend(*place);
+      allocator.CancelSend(place);
       return backed;
     }
   }
   // relaxed: Free, and ours alone to change until it is out
-  const alloc::BufferWord home(place->word->load(std::memory_order_relaxed));
+  const alloc::BufferWord home(place.word->load(std::memory_order_relaxed));
   auto* const header = new (message.Header(allocator, attachment_->geometry()))
       MessageHeader{0,
                     length_bytes,
@@ -148,9 +150,9 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
     }
     // release -> buffer.leave: a reaper that finds the word finds the slot to
     // judge it by; only the unit's owner writes it while it is not out
-    place->word->store(home.Send(group_.group_slot(), slot.position).raw(),
-                       std::memory_order_release);
-    allocator.CommitSend(*place);
+    place.word->store(home.Send(group_.group_slot(), slot.position).raw(),
+                      std::memory_order_release);
+    allocator.CommitSend(place);
     if (TryFill(group_, slot,
                 SlotWord::Message(
                     SlotWord::LapOf(slot.position, group_.slot_shift()),
@@ -161,13 +163,13 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
       counters_.sent_bytes.LossyAdd(length_bytes);
       if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
       // For the next ones, while the readers are busy with this one.
-      allocator.PrefetchForAlloc(*place);
+      allocator.PrefetchForAlloc(place);
       PrefetchNextSlots(group_, slot.position);
       ReclaimAsWeGo(slot.position, length_bytes);
       return {};
     }
   }
-  allocator.CancelSend(*place);
+  allocator.CancelSend(place);
   return failure;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
 
 #include "allocator/buffer_word.h"
 #include "ipc/entry_word.h"
@@ -40,25 +41,27 @@ std::uint64_t LimitOf(const GroupView& group, const alloc::Region& region) {
 
 enum class Verdict : std::uint8_t { kDone, kStop };
 
+inline std::atomic<std::uint64_t>& WordOf(const alloc::OwnBuffer& buffer) {
+  return buffer.word();
+}
+inline std::atomic<std::uint64_t>& WordOf(const alloc::BufferPlace& buffer) {
+  return *buffer.word;
+}
+
 // One message: turns its buffer's word from Sent to Free or Retained, unless
 // that was done. `base` is the reclaimed index at which this pass began: while
 // it stands, the sequence bits in a word name one position of the ring only.
-Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
-                       const KeepTable& keeps, SlotWord slot,
-                       std::uint64_t position, std::uint64_t base) {
-  // In line, as a rule: then the slot names the buffer itself.
-  std::optional<alloc::BufferPlace> found = allocator->Locate(slot.ref());
-  if (!found) [[unlikely]] {
-    const auto message = MessagePlace::Of(*allocator, slot.ref());
-    if (!message) return Verdict::kDone;  // its slab is gone: done by someone
-    found = message->buffer();
-  }
-  const alloc::BufferPlace& place = *found;
+template <typename Buffer>
+[[gnu::always_inline]] inline Verdict ReclaimBuffer(
+    const GroupView& group, alloc::Allocator* allocator, const KeepTable& keeps,
+    const Buffer& buffer, alloc::BufferRef ref, std::uint64_t position,
+    std::uint64_t base) {
+  std::atomic<std::uint64_t>& shared_word = WordOf(buffer);
   for (int tries = 0; tries < kMaxRingRetries; ++tries) {
     // seq_cst <-> keep.dekker: kept is set before its keeper's cursor passed;
     // acquire <- buffer.leave: and if it was sent in a later turn, we see below
     // that the ring has gone on
-    std::uint64_t raw = place.word->load(std::memory_order_seq_cst);
+    std::uint64_t raw = shared_word.load(std::memory_order_seq_cst);
     // acquire <- ring.reclaim: still our turn? (The word was acquired, and the
     // swap is from just that: relaxed would do.)
     if (group.header().reclaimed.load(std::memory_order_acquire) != base) {
@@ -68,23 +71,42 @@ Verdict ReclaimMessage(const GroupView& group, alloc::Allocator* allocator,
     const bool sent = word.IsSentAs(group.group_slot(), position);
     if (!sent) [[unlikely]] {
       if (word.state() != BufferWord::State::kRetained) return Verdict::kDone;
-      if (keeps.AnyoneHolds(place.ref)) return Verdict::kDone;
+      if (keeps.AnyoneHolds(ref)) return Verdict::kDone;
     }
     const BufferWord next = sent && word.kept() ? word.Retain() : word.Free();
     // seq_cst <-> keep.dekker, release -> word.free: everybody read the
     // payload to its end; failure relaxed: judge anew
-    if (!place.word->compare_exchange_strong(raw, next.raw(),
+    if (!shared_word.compare_exchange_strong(raw, next.raw(),
                                              std::memory_order_seq_cst,
                                              std::memory_order_relaxed)) {
       continue;
     }
     if (next.is_free()) {
-      allocator->ComeBack(place);
+      if constexpr (std::is_same_v<Buffer, alloc::OwnBuffer>) {
+        allocator->ComeBack(buffer, next);
+      } else {
+        allocator->ComeBack(buffer);
+      }
       return Verdict::kDone;
     }
     // Retained now: go round once more and see whether anyone still holds it.
   }
   return Verdict::kStop;
+}
+
+[[gnu::always_inline]] inline Verdict ReclaimMessage(
+    const GroupView& group, alloc::Allocator* allocator, const KeepTable& keeps,
+    SlotWord slot, std::uint64_t position, std::uint64_t base) {
+  // Our own and in line, as a rule: then the slot names the buffer itself.
+  const alloc::OwnBuffer own = allocator->FindOwn(slot.ref());
+  if (own.ok()) [[likely]] {
+    return ReclaimBuffer(group, allocator, keeps, own, slot.ref(), position,
+                         base);
+  }
+  const auto message = MessagePlace::Of(*allocator, slot.ref());
+  if (!message) return Verdict::kDone;  // its slab is gone: done by someone
+  return ReclaimBuffer(group, allocator, keeps, message->buffer(),
+                       message->buffer().ref, position, base);
 }
 
 // release -> ring.reclaim: all below is applied, or given back

@@ -35,7 +35,10 @@ class SlotWord {
   // The lap in which position p of a ring of 2^shift slots falls. Never 0,
   // also after it wraps.
   static constexpr std::uint32_t LapOf(std::uint64_t position, unsigned shift) {
-    return static_cast<std::uint32_t>((position >> shift) % kLaps) + 1;
+    const std::uint64_t lap = position >> shift;
+    if (lap < kLaps) [[likely]]  // no division
+      return static_cast<std::uint32_t>(lap) + 1;
+    return static_cast<std::uint32_t>(lap % kLaps) + 1;
   }
 
   constexpr std::uint64_t raw() const { return raw_; }
