@@ -20,14 +20,7 @@ void Attachment::FollowMember(const GroupView& group, std::uint16_t index) {
   // Not its process: whoever was to publish the record. He may have died before
   // he did, and we need not have watched him. So may whoever was to publish
   // another one's.
-  const std::uint32_t high = group.EntryHigh();
-  for (std::uint32_t i = 0; i < high; ++i) {
-    // acquire <- member.down: it names the generation that is gone
-    const EntryWord other(group.entry(i).word.load(std::memory_order_acquire));
-    if (other.wants_record()) {
-      PublishDown(group, static_cast<std::uint16_t>(i), other.generation());
-    }
-  }
+  PublishMissing(group);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
 }
 

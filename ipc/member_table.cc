@@ -260,6 +260,17 @@ bool PublishDown(const GroupView& group, std::uint16_t index,
   return false;
 }
 
+void PublishMissing(const GroupView& group) {
+  const std::uint32_t high = group.EntryHigh();
+  for (std::uint32_t i = 0; i < high; ++i) {
+    // acquire <- member.down: it names the generation that is gone
+    const EntryWord word(group.entry(i).word.load(std::memory_order_acquire));
+    if (word.wants_record()) {
+      PublishDown(group, static_cast<std::uint16_t>(i), word.generation());
+    }
+  }
+}
+
 void FreeEntry(const GroupView& group, std::uint16_t index,
                std::uint16_t generation, std::uint64_t base) {
   std::atomic<std::uint64_t>& word = group.entry(index).word;

@@ -66,6 +66,9 @@ std::size_t ReadFirstMembersAt(const GroupView& group, std::uint64_t position,
 // room just now (or damage); whoever meets the entry next tries again.
 bool PublishDown(const GroupView& group, std::uint16_t index,
                  std::uint16_t generation);
+// The same for every entry that needs one: who was to publish it may have died
+// before he did.
+void PublishMissing(const GroupView& group);
 // {*, generation} -> Free{generation + 1}: the LEAVE or PROCDOWN at `base` is
 // being reclaimed. Nothing if somebody else has moved past it, and not for an
 // Evicted entry, which is still its process's.

@@ -31,11 +31,6 @@ void DownEntries(const GroupView& group, alloc::LeaseId dead) {
                                    std::memory_order_acq_rel,
                                    std::memory_order_relaxed);
     }
-    // acquire <- member.down: ours or another reaper's
-    const EntryWord now(word.load(std::memory_order_acquire));
-    if (now.wants_record()) {
-      PublishDown(group, static_cast<std::uint16_t>(i), now.generation());
-    }
   }
 }
 
@@ -78,6 +73,8 @@ bool Reap(Attachment* attachment, alloc::LeaseId dead) {
   bool is_whole =
       attachment->directory().ForEachGroup([&](const GroupView& group) {
         DownEntries(group, dead);
+        // Another reaper may have died between the two.
+        PublishMissing(group);
         attachment->ringer().RingSleepers(group);
       });
   is_whole =
