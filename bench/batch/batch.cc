@@ -3,25 +3,20 @@
 // 0 is one call per message. What is timed is what stream times.
 #include <corosync/cpg.h>
 #include <corosync/cpg_zcb.h>
-#include <fmt/format.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
-#include <nlohmann/json.hpp>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "bench/clock.h"
 #include "bench/failure.h"
-#include "bench/floor.h"
 #include "bench/payload.h"
 #include "bench/process_pair.h"
+#include "bench/processes/measured_once.h"
 
 namespace zcb::bench {
 namespace {
@@ -32,12 +27,11 @@ constexpr std::size_t kSides = 2;
 constexpr std::uint64_t kMessagesBetweenReads = 64;
 
 struct Plan {
-  unsigned int send_batch = 0;
-  unsigned int receive_batch = 0;
-  std::size_t length_bytes = kLeastPayloadBytes;
+  std::uint64_t send_batch = 0;
+  std::uint64_t receive_batch = 0;
+  std::uint64_t length_bytes = kLeastPayloadBytes;
   Touch touch = Touch::kEveryByte;
-  std::uint64_t count = 0;
-  PairPlaces places;
+  std::uint64_t count = 500'000;
 };
 
 void Must(cs_error_t error, const char* what) {
@@ -50,7 +44,7 @@ class Party {
   explicit Party(const Plan& plan)
       : plan_(plan),
         own_pid_(static_cast<std::uint32_t>(getpid())),
-        events_(std::max(plan.receive_batch, 1U)) {
+        events_(std::max(plan.receive_batch, std::uint64_t{1})) {
     cpg_model_zcb_data_t model{};
     cs_error_t error = CS_ERR_TRY_AGAIN;
     while (error == CS_ERR_TRY_AGAIN) {
@@ -75,7 +69,7 @@ class Party {
   void SendAll() {
     for (std::uint64_t number = 0; number < plan_.count;) {
       const std::uint64_t now = std::min<std::uint64_t>(
-          std::max(plan_.send_batch, 1U), plan_.count - number);
+          std::max(plan_.send_batch, std::uint64_t{1}), plan_.count - number);
       messages_.clear();
       for (std::uint64_t i = 0; i < now; ++i) Prepare(number + i);
       Send();
@@ -143,7 +137,8 @@ class Party {
     const cs_error_t error =
         plan_.receive_batch == 0
             ? cpg_zcb_next(handle_, events_.data())
-            : cpg_zcb_next_batch(handle_, events_.data(), plan_.receive_batch,
+            : cpg_zcb_next_batch(handle_, events_.data(),
+                                 static_cast<unsigned int>(plan_.receive_batch),
                                  &count);
     if (error == CS_ERR_TRY_AGAIN) return false;
     Must(error, "receiving");
@@ -166,70 +161,47 @@ class Party {
   std::vector<iovec> messages_;
 };
 
-PairFigures Run(const Plan& plan) {
+Figures Measure(const Plan& plan, PairPlaces places) {
   const auto first = [&](PairPage& page) {
-    const TickClock clock;
     Party party(plan);
-    const Floor before = MeasureFloor(page, Side::kFirst, clock);
     PassGate(page, Side::kFirst);
     const std::uint64_t start_ns = MonotonicNs();
     party.SendAll();
     PassGate(page, Side::kFirst);
     const auto took_ns = static_cast<double>(page.second_time_ns - start_ns);
-    const Floor after = MeasureFloor(page, Side::kFirst, clock);
     page.result.messages_per_s =
         static_cast<double>(plan.count) * 1e9 / took_ns;
-    page.result.floor_before_ns = before.one_line_ns;
-    page.result.floor_after_ns = after.one_line_ns;
   };
   const auto second = [&](PairPage& page) {
-    const TickClock clock;
     Party party(plan);
-    MeasureFloor(page, Side::kSecond, clock);
     PassGate(page, Side::kSecond);
     party.ReceiveAll();
     page.second_time_ns = MonotonicNs();
     PassGate(page, Side::kSecond);
-    MeasureFloor(page, Side::kSecond, clock);
   };
-  return RunPair(plan.places, kLimitSeconds, first, second);
-}
-
-int Main(int argc, char** argv) {
-  Plan plan;
-  plan.count = 500'000;
-  bool untouched = false;
-  std::string cpus = "0,1";
-  CLI::App app("Stream rate by the batch, from one process to another.");
-  app.add_option("--send", plan.send_batch, "messages per call; 0: no batch")
-      ->capture_default_str();
-  app.add_option("--receive", plan.receive_batch, "likewise")
-      ->check(CLI::Range(0, CPG_ZCB_MAX_BATCH))
-      ->capture_default_str();
-  app.add_option("--bytes", plan.length_bytes, "payload, a multiple of 64")
-      ->check(CLI::Range(std::size_t{64}, std::size_t{16} << 20))
-      ->capture_default_str();
-  app.add_flag("--untouched", untouched, "the first word of each only");
-  app.add_option("--count", plan.count, "messages")->capture_default_str();
-  app.add_option("--cpus", cpus, "where the sides run")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    plan.touch = untouched ? Touch::kFirstWord : Touch::kEveryByte;
-    plan.places = ParsePlaces(cpus);
-    const PrivateRegion region;
-    const PairFigures figures = Run(plan);
-    const nlohmann::json row = {{"messages_per_s", figures.messages_per_s},
-                                {"floor_before_ns", figures.floor_before_ns},
-                                {"floor_after_ns", figures.floor_after_ns}};
-    fmt::print("{}\n", row.dump());
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "batch: {}\n", error.what());
-    return 1;
-  }
+  const PairFigures figures = RunPair(places, kLimitSeconds, first, second);
+  return {{"messages_per_s", figures.messages_per_s}};
 }
 
 }  // namespace
 }  // namespace zcb::bench
 
-int main(int argc, char** argv) { return zcb::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace zcb::bench;
+  MeasuredOnce program(
+      "batch", "Stream rate by the batch, from one process to another.");
+  Plan plan;
+  bool untouched = false;
+  program.Number("--send", &plan.send_batch, "messages per call; 0: no batch",
+                 0);
+  program.Number("--receive", &plan.receive_batch, "likewise", 0,
+                 CPG_ZCB_MAX_BATCH);
+  program.Number("--bytes", &plan.length_bytes, "payload, a multiple of 64", 64,
+                 16 << 20);
+  program.Flag("--untouched", &untouched, "the first word of each only");
+  program.Number("--count", &plan.count, "messages");
+  return program.Run(argc, argv, [&] {
+    plan.touch = untouched ? Touch::kFirstWord : Touch::kEveryByte;
+    return Measure(plan, program.places());
+  });
+}

@@ -10,27 +10,23 @@
 // is a stream that the reader keeps up with.
 #include <corosync/cpg.h>
 #include <corosync/cpg_zcb.h>
-#include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <exception>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "bench/allocator/spsc_ring.h"
 #include "bench/clock.h"
 #include "bench/failure.h"
-#include "bench/floor.h"
 #include "bench/payload.h"
 #include "bench/process_pair.h"
+#include "bench/processes/measured_once.h"
 #include "bench/quantiles.h"
 
 namespace zcb::bench {
@@ -41,11 +37,10 @@ constexpr std::uint64_t kWarmUp = 2;  // times the rotation, or the window
 
 struct Plan {
   std::string order = "fifo";
-  std::size_t length_bytes = 64 << 10;
-  std::size_t rotate_bytes = 4 << 20;
+  std::uint64_t length_bytes = 64 << 10;
+  std::uint64_t rotate_bytes = 4 << 20;
   std::uint64_t window = 8;
   std::uint64_t count = 0;
-  PairPlaces places;
 
   std::uint64_t buffers() const {
     return std::clamp<std::uint64_t>(rotate_bytes / length_bytes, window + 1,
@@ -243,12 +238,11 @@ void ReadAll(Path& path, const Plan& plan) {
 }
 
 template <typename Path>
-PairFigures Run(const Plan& plan) {
+Figures Measure(const Plan& plan, PairPlaces places) {
   Path path(plan);
   const auto first = [&](PairPage& page) {
     const TickClock clock;
     path.Connect();
-    const Floor before = MeasureFloor(page, Side::kFirst, clock);
     PassGate(page, Side::kFirst);
     std::vector<double> write_ns;
     write_ns.reserve(plan.count);
@@ -256,68 +250,47 @@ PairFigures Run(const Plan& plan) {
     WriteAll(path, plan, clock, &write_ns);
     PassGate(page, Side::kFirst);
     const auto took_ns = static_cast<double>(MonotonicNs() - start_ns);
-    const Floor after = MeasureFloor(page, Side::kFirst, clock);
     page.result.p50_ns = Quantile(write_ns, 0.5);
     page.result.p90_ns = Quantile(write_ns, 0.9);
     page.result.messages_per_s =
         static_cast<double>(plan.warm_up() + plan.count) * 1e9 / took_ns;
-    page.result.floor_before_ns = before.one_line_ns;
-    page.result.floor_after_ns = after.one_line_ns;
   };
   const auto second = [&](PairPage& page) {
-    const TickClock clock;
     path.Connect();
-    MeasureFloor(page, Side::kSecond, clock);
     PassGate(page, Side::kSecond);
     ReadAll(path, plan);
     PassGate(page, Side::kSecond);
-    MeasureFloor(page, Side::kSecond, clock);
   };
-  return RunPair(plan.places, kLimitSeconds, first, second);
-}
-
-int Main(int argc, char** argv) {
-  Plan plan;
-  std::string cpus = "0,1";
-  CLI::App app("What it costs to write a buffer that another core has read.");
-  app.add_option("--order", plan.order)
-      ->check(CLI::IsMember({"lifo", "fifo", "zcb"}))
-      ->capture_default_str();
-  app.add_option("--bytes", plan.length_bytes, "payload, a multiple of 64")
-      ->check(CLI::Range(std::size_t{64}, std::size_t{16} << 20))
-      ->capture_default_str();
-  app.add_option("--rotate", plan.rotate_bytes, "fifo: bytes of all buffers")
-      ->capture_default_str();
-  app.add_option("--window", plan.window, "most messages on their way")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
-  app.add_option("--count", plan.count, "messages; 0: by their length")
-      ->capture_default_str();
-  app.add_option("--cpus", cpus, "where the sides run")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    plan.places = ParsePlaces(cpus);
-    if (plan.count == 0) {
-      plan.count = std::clamp<std::uint64_t>(
-          (std::size_t{1} << 30) / plan.length_bytes, 1000, 100'000);
-    }
-    const PrivateRegion region;
-    const PairFigures figures =
-        plan.order == "zcb" ? Run<GroupPath>(plan) : Run<BarePath>(plan);
-    const nlohmann::json row = {{"write_p50_ns", figures.p50_ns},
-                                {"write_p90_ns", figures.p90_ns},
-                                {"messages_per_s", figures.messages_per_s},
-                                {"floor_before_ns", figures.floor_before_ns},
-                                {"floor_after_ns", figures.floor_after_ns}};
-    fmt::print("{}\n", row.dump());
-    return 0;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "reuse: {}\n", error.what());
-    return 1;
-  }
+  const PairFigures figures = RunPair(places, kLimitSeconds, first, second);
+  return {{"write_p50_ns", figures.p50_ns},
+          {"write_p90_ns", figures.p90_ns},
+          {"messages_per_s", figures.messages_per_s}};
 }
 
 }  // namespace
 }  // namespace zcb::bench
 
-int main(int argc, char** argv) { return zcb::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace zcb::bench;
+  MeasuredOnce program("reuse",
+                       "What it costs to write a buffer that another core has "
+                       "read.");
+  Plan plan;
+  program.Choice("--order", &plan.order, "which buffer comes next",
+                 {"lifo", "fifo", "zcb"});
+  program.Number("--bytes", &plan.length_bytes, "payload, a multiple of 64", 64,
+                 16 << 20);
+  program.Number("--rotate", &plan.rotate_bytes, "fifo: bytes of all buffers",
+                 0);
+  program.Number("--window", &plan.window, "most messages on their way", 1,
+                 512);
+  program.Number("--count", &plan.count, "messages; 0: by their length", 0);
+  return program.Run(argc, argv, [&] {
+    if (plan.count == 0) {
+      plan.count = std::clamp<std::uint64_t>(
+          (std::size_t{1} << 30) / plan.length_bytes, 1000, 100'000);
+    }
+    return plan.order == "zcb" ? Measure<GroupPath>(plan, program.places())
+                               : Measure<BarePath>(plan, program.places());
+  });
+}

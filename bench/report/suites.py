@@ -35,9 +35,8 @@ SUITES = {
         allocator.run, prepare_allocators, 1200, 6,
         "allocators: pairs, batches, hand-over, churn, memory"),
     "batch": Suite(
-        batch.run,
-        needs(*("//bench/" + name.replace("/", ":") for name in batch.PROGRAMS)),
-        300, 2, "messages per call, and the order of buffers"),
+        batch.run, needs(*batch.TARGETS), 300, 2,
+        "messages per call, and the order of buffers"),
     "cpg": Suite(
         calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 2,
         "what each call of the CPG API takes"),
