@@ -42,28 +42,27 @@ class GroupVictim {
   static constexpr std::size_t kHandles = 3;
   static constexpr std::size_t kMostKept = 16;
 
+  // --- handles
   void Initialize(Open* open);
   void Finalize(Open* open);
   void Membership(Open* open);
+  cpg_name SomeName();
+  static GroupVictim* Of(cpg_handle_t handle, Open** open);
+
+  // --- out: group_victim_sends.cc
   void Send(Open* open);
   void SendBuffer(Open* open);
   // All of them.
   void SendBuffers(Open* open);
+  std::size_t SomeLength();
+
+  // --- in: group_victim_receives.cc
   void Receive(Open* open);
   void Pull(Open* open);
   void PullBatch(Open* open);
   void Keep(Open* open);
-  void Wait(Open* open);
-  void Ask(Open* open);
-  void Walk(Open* open);
-  void Options(Open* open);
-  void AuditRegion();
-  std::size_t SomeLength();
-  cpg_name SomeName();
   void OnMessage(Open* open, const void* message, std::size_t length_bytes);
   void OnView(const cpg_address* members, std::size_t count);
-
-  static GroupVictim* Of(cpg_handle_t handle, Open** open);
   static void DeliverCopy(cpg_handle_t handle, const cpg_name* group,
                           std::uint32_t node, std::uint32_t pid, void* message,
                           std::size_t length_bytes);
@@ -74,6 +73,13 @@ class GroupVictim {
                       const cpg_address* members, std::size_t member_count,
                       const cpg_address* left, std::size_t left_count,
                       const cpg_address* joined, std::size_t joined_count);
+
+  // --- questions: group_victim_asks.cc
+  void Wait(Open* open);
+  void Ask(Open* open);
+  void Walk(Open* open);
+  void Options(Open* open);
+  void AuditRegion();
 
   Caller& caller_;
   order::Dice& dice_;
