@@ -7,7 +7,6 @@
 #include <cstring>
 
 namespace zcb::hostile {
-
 namespace {
 
 GroupVictim* the_victim = nullptr;  // one per process; callbacks find it here

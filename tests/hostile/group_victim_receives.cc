@@ -5,7 +5,6 @@
 #include <cstdint>
 
 namespace zcb::hostile {
-
 namespace {
 
 constexpr cs_dispatch_flags_t kHow[] = {CS_DISPATCH_ALL,
