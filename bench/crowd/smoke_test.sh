@@ -16,6 +16,12 @@ case "$name" in
         --wait sleep --receivers 3 --rounds 5 --messages 500
     done
     ;;
+  fan_out_iceoryx)
+    run send_p50_ns -- --wait attached --receivers 5 --rounds 3
+    run messages_per_s send_cpu_ns -- --wait busy --receivers 1 --messages 2000
+    run first_p50_us last_p50_us messages_per_s -- --wait sleep --receivers 3 \
+      --rounds 5 --messages 500
+    ;;
   many_senders)
     for senders in 1 5; do
       run messages_per_s least_share most_share -- --senders "$senders" \

@@ -42,19 +42,24 @@ def missing_packages(packages):
     return missing
 
 
+def build_peer(root, name, packages, targets, selection):
+    """Whether the peer can be measured here; if not, `selection` knows why."""
+    missing = missing_packages(packages)
+    if missing:
+        selection.skip(name, f"not installed: {', '.join(missing)}")
+    elif build(root, targets):
+        return True
+    else:
+        selection.skip(name, "does not build, see above")
+    return False
+
+
 def build_peers(root, peers, selection):
     """The names of the peers that can be measured here, of {name: Peer}. Each is
     built by itself, and a program that an earlier build left does not count."""
-    found = []
-    for name, peer in selection.pick(peers).items():
-        missing = missing_packages(peer.packages)
-        if missing:
-            selection.skip(name, f"not installed: {', '.join(missing)}")
-        elif build(root, [f"//bench/allocator:{name}"]):
-            found.append(name)
-        else:
-            selection.skip(name, "does not build, see above")
-    return found
+    return [name for name, peer in selection.pick(peers).items()
+            if build_peer(root, name, peer.packages,
+                          [f"//bench/allocator:{name}"], selection)]
 
 
 def build_or_exit(root, targets):

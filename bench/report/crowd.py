@@ -1,16 +1,20 @@
 """Questions that need more than two processes, or more than one group."""
 
-from report import tables
+import subprocess
+
+from report import builder, pair_peers, tables
 from report.measured import (Cell, Row, conclude, find, measure, per_round,
                              same_names, show, show_dropped, target)
 
 PROGRAMS = ["burst", "fan_out", "many_groups", "many_senders", "wake"]
 TARGETS = ["//bench/crowd:" + name for name in PROGRAMS]
+ICEORYX = "fan_out_iceoryx"
 
 RING_ROOM = 3584
 PER_MEMBER_LIMIT_NS = 10
 WAKE_LIMIT = 1.1
 MANY = 64
+RECEIVERS = (1, 2, 4, 8, 16, MANY)
 
 STREAM = same_names("messages_per_s", "deliveries_per_s", "send_cpu_ns",
                     "send_p50_ns", "send_p90_ns")
@@ -23,25 +27,54 @@ WAKES = {"zcb_futex": "futex", "floor_futex": "futex",
          "floor_eventfd": "descriptor", "zcb_awake": "busy"}
 
 
+def prepare(root, options):
+    builder.build_or_exit(root, TARGETS)
+    options.has_built_iceoryx = wants_iceoryx(options) and builder.build_peer(
+        root, "iceoryx", pair_peers.ICEORYX, ["//bench/crowd:" + ICEORYX],
+        options.selection)
+
+
+def wants_iceoryx(options):
+    return options.selection.wants("iceoryx", pair_peers.BY_DEFAULT)
+
+
+def has_iceoryx(programs, options):
+    """Whether it runs: its daemon is one for the machine, and may be another's."""
+    program = programs / "crowd" / ICEORYX
+    if not getattr(options, "has_built_iceoryx",
+                   wants_iceoryx(options) and program.exists()):
+        return False
+    done = subprocess.run([program, "--rounds=1", f"--cpus={options.cpus}"],
+                          check=False, text=True, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines()[-1:] or ["no word"]
+        options.selection.skip("iceoryx", f"does not run: {words[0]}")
+    return done.returncode == 0
+
+
 def fan_out(peer, wait, receivers, *arguments):
     figures = {"attached": same_names("send_p50_ns", "send_p90_ns"),
                "busy": STREAM, "sleep": SINGLES | STREAM}[wait]
-    return Cell("crowd/fan_out",
+    program = ICEORYX if peer == "iceoryx" else "fan_out"
+    return Cell(f"crowd/{program}",
                 (f"--peer={peer}", f"--wait={wait}", f"--receivers={receivers}",
                  *arguments),
                 (Row("fan_out", peer, {"wait": wait, "receivers": receivers},
                      figures),))
 
 
-def fan_outs(quick):
+def fan_outs(quick, others):
+    """`others`: who is measured attached, too."""
     if quick:
-        return [fan_out("zcb", "attached", n, "--rounds=20") for n in (1, MANY)
+        return [fan_out(peer, "attached", n, "--rounds=20")
+                for n in (1, MANY) for peer in ("zcb", *others)
                 ] + [fan_out("zcb", "busy", 1, "--messages=20000"),
                      fan_out("zcb", "sleep", 4, "--rounds=20",
                              "--messages=5000")]
     peers = ("zcb", "seqpacket")
     return ([fan_out(peer, "attached", n, "--rounds=100")
-             for n in (1, 4, 8, 16, MANY) for peer in peers] +
+             for n in RECEIVERS for peer in (*peers, *others)] +
             [fan_out(peer, "busy", n) for n in (1, 2) for peer in peers] +
             [fan_out(peer, "sleep", n, f"--messages={320_000 // n}"
                      if peer == "zcb" else "--messages=2000")
@@ -120,7 +153,8 @@ def targets(cells):
 
 
 def run(programs, options):
-    cells = [*fan_outs(options.quick), *many_senders(options.quick),
+    others = ["iceoryx"] if has_iceoryx(programs, options) else []
+    cells = [*fan_outs(options.quick, others), *many_senders(options.quick),
              *many_groups(options.quick), *bursts(options.quick),
              *wakes(options.quick)]
     measure(programs, cells, options.rounds or (1 if options.quick else 5),

@@ -14,6 +14,10 @@ BY_DEFAULT = frozenset({"zcb_native", "zcb_cpg", "corosync_cpg", "bare_ring",
                         "floor_hand_over", "floor_memcpy"})
 
 
+# With its daemon.
+ICEORYX = ("iceoryx", "libiceoryx-posh-dev", "libiceoryx-hoofs-dev")
+
+
 @dataclasses.dataclass(frozen=True)
 class Program:
     """//bench/peers:NAME."""
@@ -36,8 +40,7 @@ PROGRAMS = {program.name: program for program in (
     Program("zcb_native"),
     Program("zcb_cpg"),
     Program("corosync_cpg", ("libcpg-dev",)),
-    Program("iceoryx", ("iceoryx", "libiceoryx-posh-dev",
-                        "libiceoryx-hoofs-dev")),
+    Program("iceoryx", ICEORYX),
     Program("libqb_ring", ("libqb-dev",)),
     Program("libqb_ipc", ("libqb-dev",)),
     Program("boost_queue", ("libboost-dev",)),
@@ -97,17 +100,12 @@ def build(root, options):
     for name, program in PROGRAMS.items():
         if not options.selection.wants(name, BY_DEFAULT):
             continue
-        missing = builder.missing_packages(program.packages)
         targets = [program.target]
         if name == "corosync_cpg":
             targets.append(CPG_LIBRARY)
-        if missing:
-            options.selection.skip(name,
-                                   f"not installed: {', '.join(missing)}")
-        elif builder.build(root, targets):
+        if builder.build_peer(root, name, program.packages, targets,
+                              options.selection):
             found.append(name)
         elif program.is_ours:
             raise SystemExit("bench: cannot build")
-        else:
-            options.selection.skip(name, "does not build, see above")
     return found

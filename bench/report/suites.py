@@ -41,7 +41,7 @@ SUITES = {
         calls.run, needs("//bench/cpg:calls", "//cpg:" + calls.LIBRARY), 60, 2,
         "what each call of the CPG API takes"),
     "crowd": Suite(
-        crowd.run, needs(*crowd.TARGETS), 600, 2,
+        crowd.run, crowd.prepare, 660, 5,
         "fan-out, many senders, many groups, bursts, waking"),
     "growth": Suite(
         growth.run, needs(*growth.TARGETS), 600, 14,

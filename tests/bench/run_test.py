@@ -3,13 +3,16 @@
 import contextlib
 import io
 import os
+import pathlib
 import subprocess
+import tempfile
+import types
 import unittest
 import unittest.mock
 
 import made_up
 import run
-from report import (environment, noise, progress, ratio_limits, rows,
+from report import (crowd, environment, noise, progress, ratio_limits, rows,
                     selection, suites)
 
 
@@ -154,6 +157,43 @@ class SelectionTest(unittest.TestCase):
         chosen.wants("zeromq")
         self.assertEqual(chosen.warnings(),
                          ["no suite that ran knows the peer zermq"])
+
+
+class FanOutTest(unittest.TestCase):
+    """A peer that needs a daemon."""
+
+    def has_iceoryx(self, script, without=()):
+        chosen = selection.Selection(without=without)
+        options = types.SimpleNamespace(selection=chosen, cpus="0,1")
+        with tempfile.TemporaryDirectory() as name:
+            program = pathlib.Path(name) / "crowd" / crowd.ICEORYX
+            program.parent.mkdir()
+            program.write_text("#!/bin/sh\n" + script, encoding="utf-8")
+            program.chmod(0o755)
+            with contextlib.redirect_stdout(io.StringIO()):
+                return (crowd.has_iceoryx(program.parent.parent, options),
+                        chosen.skipped)
+
+    def test_it_is_measured_if_it_runs(self):
+        self.assertEqual(self.has_iceoryx("exit 0"), (True, {}))
+
+    def test_it_is_skipped_with_a_reason_if_it_does_not(self):
+        has, skipped = self.has_iceoryx("echo no daemon >&2; exit 1")
+        self.assertFalse(has)
+        self.assertIn("no daemon", skipped["iceoryx"])
+
+    def test_who_is_not_wanted_is_not_tried(self):
+        self.assertEqual(self.has_iceoryx("exit 0", without=["iceoryx"]),
+                         (False, {}))
+
+    def test_it_stands_beside_ours_at_every_number(self):
+        cells = crowd.fan_outs(False, ["iceoryx"])
+        programs = {cell.program for cell in cells}
+        self.assertEqual(programs, {"crowd/fan_out", "crowd/fan_out_iceoryx"})
+        self.assertEqual([cell.rows[0].parameters["receivers"]
+                          for cell in cells
+                          if cell.program.endswith("iceoryx")],
+                         list(crowd.RECEIVERS))
 
 
 class RatioLimitsTest(unittest.TestCase):
