@@ -64,8 +64,8 @@ class BellRinger {
   BellRinger(const BellRinger&) = delete;
   BellRinger& operator=(const BellRinger&) = delete;
 
-  // Rings every sleeping member whose next slot is filled; clears the group's
-  // "maybe" if nobody sleeps. Never blocks.
+  // Rings every sleeping member whose next slot is filled, those of this
+  // process last; clears the group's "maybe" if nobody sleeps. Never blocks.
   void RingSleepers(const GroupView& group);
 
   // Rings every sender that waits for room in this group, if there is some, and
