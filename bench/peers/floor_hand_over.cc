@@ -4,6 +4,7 @@
 // what the memory of the machine takes for a payload, and its kernel for
 // waking somebody up.
 #include <linux/futex.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -35,10 +36,11 @@ constexpr std::size_t kMostBuffers = 1024;
 constexpr std::size_t kLeastBuffers = 4;
 
 // What the receiver does while there is nothing.
-enum class Rest : std::uint8_t { kSpin, kFutex, kEventfd };
+enum class Rest : std::uint8_t { kSpin, kFutex, kEventfd, kPoll };
 
 Rest RestOf(std::string_view variant) {
   if (variant == "floor_futex") return Rest::kFutex;
+  if (variant == "floor_poll") return Rest::kPoll;
   return variant == "floor_eventfd" ? Rest::kEventfd : Rest::kSpin;
 }
 
@@ -51,6 +53,8 @@ class HandOverFloor {
               "the same; the reader sleeps on a futex"},
       Variant{"floor_eventfd", Wait::kSleep,
               "the same; the reader sleeps in read(2) of an eventfd"},
+      Variant{"floor_poll", Wait::kSleep,
+              "the same; the reader sleeps in poll(2), then reads the eventfd"},
   };
 
   explicit HandOverFloor(const PeerSetup& setup)
@@ -101,7 +105,7 @@ class HandOverFloor {
                         std::memory_order_release);
     if (rest_ == Rest::kFutex) {
       ::syscall(SYS_futex, &out_->written, FUTEX_WAKE, 1, nullptr, nullptr, 0);
-    } else if (rest_ == Rest::kEventfd) {
+    } else if (HasBell()) {
       const std::uint64_t one = 1;
       if (::write(out_bell_, &one, sizeof(one)) < 0) Fail("eventfd: write");
     }
@@ -109,7 +113,9 @@ class HandOverFloor {
   }
 
   bool Receive(const auto& reader) {
-    if (rest_ == Rest::kEventfd && seen_ == received_) {
+    if (HasBell() && seen_ == received_) {
+      pollfd bell{in_bell_, POLLIN, 0};
+      if (rest_ == Rest::kPoll && ::poll(&bell, 1, -1) < 0) Fail("poll");
       std::uint64_t rings = 0;
       if (::read(in_bell_, &rings, sizeof(rings)) < 0) Fail("eventfd: read");
     }
@@ -144,6 +150,9 @@ class HandOverFloor {
   };
   static constexpr std::uint64_t kReadsBetweenWord = 4;
 
+  bool HasBell() const {
+    return rest_ == Rest::kEventfd || rest_ == Rest::kPoll;
+  }
   std::uint32_t Written() const {
     // acquire: the payload behind it
     return in_->written.load(std::memory_order_acquire);
