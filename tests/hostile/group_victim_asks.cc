@@ -53,7 +53,7 @@ void GroupVictim::Ask(Open* open) {
       return;
     }
     case 2: {
-      struct cpg_zcb_group_stats stats {};
+      struct cpg_zcb_group_stats stats{};
       stats.size = sizeof stats;
       const cpg_name name = SomeName();
       caller_.Do("cpg_zcb_group_stats_get", [&] {
@@ -63,7 +63,7 @@ void GroupVictim::Ask(Open* open) {
       return;
     }
     case 3: {
-      struct cpg_zcb_region_info info {};
+      struct cpg_zcb_region_info info{};
       info.size = sizeof info;
       caller_.Do("cpg_zcb_region_info",
                  [&] { return cpg_zcb_region_info(open->handle, &info); });

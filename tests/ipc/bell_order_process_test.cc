@@ -63,8 +63,7 @@ TEST(BellOrderProcessTest, OthersAreRungBeforeTheSenderItself) {
   ASSERT_TRUE(sent.ok()) << sent.reason();
   ASSERT_EQ(bells.size(), 2U);
   const auto is_ours = [&](int descriptor) {
-    struct stat bell {
-    }, our_bell{};
+    struct stat bell{}, our_bell{};
     return fstat(descriptor, &bell) == 0 &&
            fstat(joined.bell->descriptor(), &our_bell) == 0 &&
            bell.st_ino == our_bell.st_ino;
