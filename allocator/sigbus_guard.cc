@@ -95,7 +95,7 @@ void CallPrevious(int number, siginfo_t* info, void* context) {
     }
   }
   // relaxed: of two threads one is first
-  if ((previous.sa_flags & SA_RESETHAND) != 0 &&
+  if ((static_cast<unsigned>(previous.sa_flags) & SA_RESETHAND) != 0 &&
       is_previous_spent.exchange(true, std::memory_order_relaxed)) {
     return Default(*info);
   }

@@ -176,7 +176,7 @@ void MemoryVictim::End() {
 bool MemoryVictim::Allocates() {
   Open();
   if (allocator_ == nullptr) return false;
-  for (const std::size_t bytes : {100, 10'000, 700'000}) {
+  for (const std::size_t bytes : {100U, 10'000U, 700'000U}) {
     void* buffer = nullptr;
     if (!caller_.Do("zcb_alloc",
                     [&] { return zcb_alloc(allocator_, bytes, &buffer); })) {
