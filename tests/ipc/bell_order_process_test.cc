@@ -38,6 +38,7 @@ TEST(BellOrderProcessTest, OthersAreRungBeforeTheSenderItself) {
   TempDirectory directory;
   Gate parent_is_in;
   Gate child_sleeps;
+  Gate parent_has_rung;
   ChildProcess child([&] {
     parent_is_in.Wait();
     const auto attachment = Attachment::Open(OptionsIn(directory.path()));
@@ -47,6 +48,7 @@ TEST(BellOrderProcessTest, OthersAreRungBeforeTheSenderItself) {
     if (joined->AnnounceSleep()) return 2;
     child_sleeps.Signal();
     joined.bell->Wait(Deadline::Never());
+    parent_has_rung.Wait();  // whoever reads rings others that sleep, too
     return ReadOne(*joined.member) == "hello" ? 0 : 3;
   });
   const auto attachment = Attachment::Open(OptionsIn(directory.path()));
@@ -60,6 +62,7 @@ TEST(BellOrderProcessTest, OthersAreRungBeforeTheSenderItself) {
   written_to = &bells;
   const Outcome sent = SendText(*joined.member, "hello");
   written_to = nullptr;
+  parent_has_rung.Signal();
   ASSERT_TRUE(sent.ok()) << sent.reason();
   ASSERT_EQ(bells.size(), 2U);
   const auto is_ours = [&](int descriptor) {
