@@ -5,27 +5,23 @@
 #include "allocator/paranoid.h"
 
 namespace zcb::alloc {
-namespace {
 
-constexpr std::size_t TotalLines() {
-  std::size_t total = 0;
-  for (std::uint32_t c = 0; c < kExtentClass; ++c) total += Depot::LimitOf(c);
-  return total;
-}
-
-}  // namespace
+constinit const Depot::Layout Depot::kLayout = [] {
+  Layout layout;
+  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
+    layout.first[c] = static_cast<std::uint32_t>(layout.total);
+    layout.total += LimitOf(c);
+  }
+  return layout;
+}();
 
 Depot::Depot(std::uint64_t budget_bytes)
-    : lines_(TotalLines() * sizeof(std::uint32_t)),
+    : memory_(kExtentClass * sizeof(Shelf) +
+              kLayout.total * sizeof(std::uint32_t)),
+      shelves_(memory_.as<Shelf>()),
+      lines_(memory_.at<std::uint32_t>(kExtentClass * sizeof(Shelf))),
       room_bytes_(static_cast<std::int64_t>(
-          std::min<std::uint64_t>(budget_bytes, INT64_MAX))) {
-  if (!lines_.ok()) return;
-  auto* next = lines_.as<std::uint32_t>();
-  for (std::uint32_t c = 0; c < kExtentClass; ++c) {
-    shelves_[c].lines = next;
-    next += LimitOf(c);
-  }
-}
+          std::min<std::uint64_t>(budget_bytes, INT64_MAX))) {}
 
 std::uint32_t Depot::Reserve(std::uint64_t buffer_bytes, std::uint32_t wanted) {
   const auto want_bytes = static_cast<std::int64_t>(buffer_bytes * wanted);
@@ -51,7 +47,7 @@ std::uint32_t Depot::Take(std::uint32_t size_class,
   const auto count =
       std::min(shelf.count, static_cast<std::uint32_t>(out.size()));
   shelf.count -= count;
-  std::copy_n(shelf.lines + shelf.count, count, out.begin());
+  std::copy_n(LinesOf(size_class) + shelf.count, count, out.begin());
   // relaxed: see Reserve()
   room_bytes_.fetch_add(
       static_cast<std::int64_t>(kSizeClasses[size_class].bytes() * count),
@@ -69,7 +65,7 @@ std::uint32_t Depot::Put(std::uint32_t size_class,
       Reserve(kSizeClasses[size_class].bytes(),
               std::min(LimitOf(size_class) - shelf.count,
                        static_cast<std::uint32_t>(lines.size())));
-  std::copy_n(lines.begin(), count, shelf.lines + shelf.count);
+  std::copy_n(lines.begin(), count, LinesOf(size_class) + shelf.count);
   shelf.count += count;
   return count;
 }

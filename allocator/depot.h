@@ -12,6 +12,7 @@
 
 #include "allocator/magazine_limits.h"
 #include "allocator/private_mapping.h"
+#include "allocator/zero_mutex.h"
 
 namespace zcb::alloc {
 
@@ -26,7 +27,7 @@ namespace zcb::alloc {
 class Depot {
  public:
   explicit Depot(std::uint64_t budget_bytes);
-  bool ok() const { return lines_.ok(); }
+  bool ok() const { return memory_.ok(); }
 
   static constexpr std::uint64_t kLargeShelfBytes = std::uint64_t{64} << 20;
   static constexpr std::uint32_t LimitOf(std::uint32_t size_class) {
@@ -50,20 +51,33 @@ class Depot {
   void ForEachLine(std::uint32_t size_class, Visit visit) {
     Shelf& shelf = shelves_[size_class];
     const std::lock_guard lock(shelf.mutex);
-    for (std::uint32_t i = 0; i < shelf.count; ++i) visit(shelf.lines[i]);
+    const std::uint32_t* const lines = LinesOf(size_class);
+    for (std::uint32_t i = 0; i < shelf.count; ++i) visit(lines[i]);
   }
 
  private:
+  // Never constructed: it lies in a mapping, where those of classes that are
+  // not used cost nothing. Trivial, and zero is what it starts with.
   struct Shelf {
-    std::mutex mutex;
-    std::uint32_t count = 0;
-    std::uint32_t* lines = nullptr;
+    ZeroMutex mutex;
+    std::uint32_t count;
   };
+  // Where each shelf's lines begin, and how many there are in all.
+  struct Layout {
+    std::array<std::uint32_t, kExtentClass> first{};
+    std::size_t total = 0;
+  };
+  static const Layout kLayout;
+
+  std::uint32_t* LinesOf(std::uint32_t size_class) const {
+    return lines_ + kLayout.first[size_class];
+  }
   // How many of `wanted` buffers the budget allows; taken from it.
   std::uint32_t Reserve(std::uint64_t buffer_bytes, std::uint32_t wanted);
 
-  PrivateMapping lines_;
-  std::array<Shelf, kExtentClass> shelves_;
+  PrivateMapping memory_;
+  Shelf* shelves_ = nullptr;        // in memory_
+  std::uint32_t* lines_ = nullptr;  // behind them
   // What is left of the budget. Touched once a batch.
   std::atomic<std::int64_t> room_bytes_;
 };

@@ -1,11 +1,10 @@
 #include "allocator/fork_guard.h"
 
-#include <sys/mman.h>
-
 #include <cerrno>
 #include <new>
 
-#include "allocator/abi.h"
+#include "allocator/errno_saver.h"
+#include "allocator/wiped_memory.h"
 
 namespace zcb::alloc {
 
@@ -31,16 +30,11 @@ Failure ForkGuard::WhyNot() {
 }
 
 ForkGuard ForkGuard::Arm() {
-  void* page = ::mmap(nullptr, kMetaPageBytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return Failed();
-  if (::madvise(page, kMetaPageBytes, MADV_WIPEONFORK) != 0) {
-    const ForkGuard failed = Failed();
-    ::munmap(page, kMetaPageBytes);
-    return failed;
-  }
+  const ErrnoSaver errno_saver;
+  void* const word = WipedMemory::Take(sizeof(std::atomic<std::uint32_t>));
+  if (word == nullptr) return Failed();
   ForkGuard guard;
-  guard.word_ = new (page) std::atomic<std::uint32_t>(1);
+  guard.word_ = new (word) std::atomic<std::uint32_t>(1);
   return guard;
 }
 

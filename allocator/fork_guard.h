@@ -10,19 +10,19 @@
 namespace zcb::alloc {
 
 // Says whether the process that armed it is the one that asks. It reads a word
-// of a page that the kernel hands to every child zeroed (MADV_WIPEONFORK), so
-// it also notices a raw clone(2), which no atfork handler sees; getpid(2)
-// would be a system call. A child arms a new guard on a page of its own; the
+// that the kernel hands to every child zeroed (wiped_memory.h), so it also
+// notices a raw clone(2), which no atfork handler sees; getpid(2) would be a
+// system call. A child arms a new guard, with a word that no other has had; the
 // inherited one stays "not ours" for ever.
 //
-// Copyable: all copies look at the same page, which is never unmapped. Any
+// Copyable: all copies look at the same word, which is never unmapped. Any
 // thread, also in a signal handler.
 class ForkGuard {
  public:
   // Never ours.
   ForkGuard() = default;
 
-  // Maps a page. On failure the guard is one that is never ours, and WhyNot()
+  // Takes a word. On failure the guard is one that is never ours, and WhyNot()
   // says why the last one failed: kNotSupported or kNoMemory.
   static ForkGuard Arm();
   static Failure WhyNot();

@@ -3,6 +3,7 @@
 #define ZCB_ALLOCATOR_PRIVATE_MAPPING_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 namespace zcb::alloc {
@@ -29,6 +30,12 @@ class PrivateMapping {
   template <typename T>
   T* as() const {
     return static_cast<T*>(base_);
+  }
+  // What begins so far behind the start; only if ok() anything sensible.
+  template <typename T>
+  T* at(std::size_t offset_bytes) const {
+    return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(base_) +
+                                offset_bytes);
   }
   // Never unmapped: for what other threads may look at until the end.
   void* Leak() { return std::exchange(base_, nullptr); }

@@ -2,7 +2,6 @@
 #ifndef ZCB_ALLOCATOR_ROOM_INDEX_H_
 #define ZCB_ALLOCATOR_ROOM_INDEX_H_
 
-#include <array>
 #include <cstdint>
 
 #include "allocator/granule_map.h"
@@ -16,14 +15,15 @@ namespace zcb::alloc {
 // it is known which cuts fit, so that looking one up takes the same time for
 // ten units as for ten thousand: at most one step per free count that occurs.
 //
-// Not thread-safe: under its owner's lock. Private memory.
+// Not thread-safe: under its owner's lock. Private memory, all of it in a
+// mapping, since a process that allocates nothing shall not touch any.
 class RoomIndex {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
   // For a region with that many units of that many granules.
   RoomIndex(std::uint32_t unit_count, std::uint32_t granules_per_unit);
-  bool ok() const { return nodes_memory_.ok(); }
+  bool ok() const { return memory_.ok(); }
 
   // In front of its list: of equals, the one that was in use last is taken
   // first.
@@ -49,15 +49,19 @@ class RoomIndex {
     std::uint32_t next, previous;  // in a ring
     List list;
   };
+  // Zero says that there is nothing, and is what fresh memory says.
+  struct Lists {
+    std::uint32_t first_plus_one[kCounts * kCounts * 2];
+    // Per free count: bit r is set if a list of longest run r has a unit; [1]:
+    // of units in which an aligned slab fits, [0]: of the others.
+    std::uint64_t runs[kCounts][2];
+  };
 
   std::uint32_t granules_per_unit_;
   std::uint32_t aligned_granules_;  // of the slabs that must be aligned
-  PrivateMapping nodes_memory_;
-  Node* nodes_ = nullptr;
-  std::array<std::uint32_t, kCounts * kCounts * 2> first_;
-  // Per free count: bit r is set if a list of longest run r has a unit; [1]:
-  // of units in which an aligned slab fits, [0]: of the others.
-  std::array<std::array<std::uint64_t, 2>, kCounts> runs_{};
+  PrivateMapping memory_;
+  Lists* lists_ = nullptr;
+  Node* nodes_ = nullptr;     // behind them
   std::uint64_t counts_ = 0;  // bit c: there is a unit with c free granules
 };
 

@@ -34,34 +34,37 @@ SlabTable::SlabTable(const SharedTables& shared, const PrivateTables& tables,
     : shared_(shared),
       tables_(tables),
       units_(units),
-      memory_(shared.granule_count() * sizeof(Slab)),
+      memory_(kExtentClass * sizeof(ClassState) +
+              shared.granule_count() * sizeof(Slab)),
       maps_memory_(shared.granule_count() * kMapWords * sizeof(std::uint64_t)),
-      slabs_(memory_.as<Slab>()),
+      classes_(memory_.as<ClassState>()),
+      slabs_(memory_.at<Slab>(kExtentClass * sizeof(ClassState))),
       maps_(maps_memory_.as<std::uint64_t>()) {}
 
-void SlabTable::Insert(std::uint32_t& first, std::uint32_t head, Link next,
+void SlabTable::Insert(Head& first, std::uint32_t head, Link next,
                        Link previous, bool at_front) {
-  if (first == kNone) {
+  if (!first) {
     slabs_[head].*next = head;
     slabs_[head].*previous = head;
-    first = head;
+    first.Set(head);
     return;
   }
-  const std::uint32_t last = slabs_[first].*previous;
-  slabs_[head].*next = first;
+  const std::uint32_t last = slabs_[*first].*previous;
+  slabs_[head].*next = *first;
   slabs_[head].*previous = last;
   slabs_[last].*next = head;
-  slabs_[first].*previous = head;
-  if (at_front) first = head;
+  slabs_[*first].*previous = head;
+  if (at_front) first.Set(head);
 }
 
-void SlabTable::Unlink(std::uint32_t& first, std::uint32_t head, Link next,
+void SlabTable::Unlink(Head& first, std::uint32_t head, Link next,
                        Link previous) {
   const std::uint32_t after = slabs_[head].*next;
   const std::uint32_t before = slabs_[head].*previous;
   slabs_[before].*next = after;
   slabs_[after].*previous = before;
-  if (first == head) first = after == head ? kNone : after;
+  if (!first.Is(head)) return;
+  after == head ? first.Clear() : first.Set(after);
 }
 
 void SlabTable::Register(const SlabShape& slab) {
@@ -158,8 +161,8 @@ std::uint32_t SlabTable::TakeMapped(ClassState& state, std::uint32_t size_class,
                                     std::span<std::uint32_t> out) {
   const SizeClass& cut = kSizeClasses[size_class];
   std::uint32_t taken = 0;
-  while (taken < out.size() && state.first_free != kNone) {
-    const std::uint32_t head = state.first_free;
+  while (taken < out.size() && state.first_free) {
+    const std::uint32_t head = *state.first_free;
     const SlabShape slab{size_class, head};
     Slab& entry = slabs_[head];
     state.empty_count -= entry.free_count == cut.count;
@@ -224,16 +227,16 @@ std::uint32_t SlabTable::ScanWords(ClassState& state, const SlabShape& slab) {
 
 void SlabTable::ScanFromCursor(ClassState& state, std::uint32_t size_class,
                                std::uint32_t wanted, std::uint32_t hint_lines) {
-  if (state.first == kNone) return;
-  if (state.cursor == kNone) state.cursor = state.first;
+  if (!state.first) return;
+  if (!state.cursor) state.cursor = state.first;
   const std::uint32_t lines_per_slab =
       (kSizeClasses[size_class].count + 63) / 64;
-  const std::uint32_t start = state.cursor;
+  const std::uint32_t start = *state.cursor;
   for (std::uint32_t found = 0, lines = 0; found < wanted && lines < hint_lines;
        lines += lines_per_slab) {
-    found += ScanHints(state, {size_class, state.cursor});
-    state.cursor = slabs_[state.cursor].next;
-    if (state.cursor == start) break;
+    found += ScanHints(state, {size_class, *state.cursor});
+    state.cursor.Set(slabs_[*state.cursor].next);
+    if (state.cursor.Is(start)) break;
   }
 }
 
@@ -272,9 +275,9 @@ void SlabTable::Put(std::uint32_t size_class,
 // to a buffer here, since each one's word is Free and each one is with us.
 void SlabTable::Dissolve(ClassState& state, const SlabShape& slab) {
   const SizeClass& cut = slab.cut();
-  if (state.cursor == slab.head) {
+  if (state.cursor.Is(slab.head)) {
     const std::uint32_t next = slabs_[slab.head].next;
-    state.cursor = next == slab.head ? kNone : next;
+    next == slab.head ? state.cursor.Clear() : state.cursor.Set(next);
   }
   Unlink(state.first, slab.head, &Slab::next, &Slab::previous);
   Unlink(state.first_free, slab.head, &Slab::next_free, &Slab::previous_free);
@@ -299,14 +302,14 @@ std::uint32_t SlabTable::Collect(std::uint32_t size_class, bool words) {
   const std::lock_guard lock(state.mutex);
   const InvariantScope books([&] { CheckClass(state, size_class); });
   std::uint32_t found = 0;
-  std::uint32_t head = state.first;
-  if (head == kNone) return 0;
+  if (!state.first) return 0;
+  std::uint32_t head = *state.first;
   do {
     const SlabShape slab{size_class, head};
     found += ScanHints(state, slab);
     if (words) found += ScanWords(state, slab);
     head = slabs_[head].next;
-  } while (head != state.first);
+  } while (!state.first.Is(head));
   return found;
 }
 
@@ -316,7 +319,8 @@ std::uint32_t SlabTable::DissolveEmpty(std::uint32_t size_class) {
   const std::lock_guard lock(state.mutex);
   const InvariantScope books([&] { CheckClass(state, size_class); });
   std::uint32_t dissolved = 0;
-  std::uint32_t head = state.first_free;
+  if (!state.first_free) return 0;
+  std::uint32_t head = *state.first_free;
   while (state.empty_count > 0) {
     const std::uint32_t next = slabs_[head].next_free;
     if (slabs_[head].free_count == cut.count) {
@@ -333,8 +337,8 @@ BufferCounts SlabTable::Count(std::uint32_t size_class) {
   ClassState& state = classes_[size_class];
   const std::lock_guard lock(state.mutex);
   BufferCounts counts;
-  std::uint32_t head = state.first;
-  if (head == kNone) return counts;
+  if (!state.first) return counts;
+  std::uint32_t head = *state.first;
   do {
     const SlabShape slab{size_class, head};
     for (std::uint32_t i = 0; i < cut.count; ++i) {
@@ -355,7 +359,7 @@ BufferCounts SlabTable::Count(std::uint32_t size_class) {
       }
     }
     head = slabs_[head].next;
-  } while (head != state.first);
+  } while (!state.first.Is(head));
   return counts;
 }
 

@@ -2,15 +2,16 @@
 #ifndef ZCB_ALLOCATOR_SLAB_H_
 #define ZCB_ALLOCATOR_SLAB_H_
 
-#include <array>
 #include <cstdint>
 #include <mutex>
 #include <span>
+#include <type_traits>
 
 #include "allocator/private_mapping.h"
 #include "allocator/private_tables.h"
 #include "allocator/shared_tables.h"
 #include "allocator/unit_table.h"
+#include "allocator/zero_mutex.h"
 
 namespace zcb::alloc {
 
@@ -70,39 +71,53 @@ class SlabTable {
   void ForEachSlab(std::uint32_t size_class, Visit visit) {
     ClassState& state = classes_[size_class];
     const std::lock_guard lock(state.mutex);
-    std::uint32_t head = state.first;
-    for (std::uint32_t i = 0; head != kNone && i < shared_.granule_count();
-         ++i) {
+    if (!state.first) return;
+    std::uint32_t head = *state.first;
+    for (std::uint32_t i = 0; i < shared_.granule_count(); ++i) {
       visit(SlabShape{size_class, head},
             std::span<const std::uint64_t>(map(head), kMapWords));
       head = slabs_[head].next;
-      if (head == state.first) break;
+      if (head == *state.first) break;
     }
   }
 
  private:
-  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
   static constexpr std::uint32_t kMapWords = kLinesPerGranule / 64;
+  // A slab's head granule, or none, which is what fresh memory says.
+  class Head {
+   public:
+    Head() = default;
+    void Set(std::uint32_t head) { plus_one_ = head + 1; }
+    void Clear() { plus_one_ = 0; }
+    explicit operator bool() const { return plus_one_ != 0; }
+    std::uint32_t operator*() const { return plus_one_ - 1; }
+    bool Is(std::uint32_t head) const { return plus_one_ == head + 1; }
+
+   private:
+    std::uint32_t plus_one_;
+  };
   // By head granule; links are head granules too.
   struct Slab {
     std::uint32_t next, previous;            // all slabs of the class
     std::uint32_t next_free, previous_free;  // those with free buffers
     std::uint32_t free_count;                // in the map
   };
+  // Never constructed: it lies in a mapping, where those of classes that are
+  // not used cost nothing. Trivial, and zero is what it starts with.
   struct ClassState {
-    std::mutex mutex;
-    std::uint32_t first = kNone;       // of all slabs
-    std::uint32_t first_free = kNone;  // of those with free buffers
-    std::uint32_t cursor = kNone;      // where the hint scan goes on
-    std::uint32_t empty_count = 0;     // slabs that have every buffer
+    ZeroMutex mutex;
+    Head first;                 // of all slabs
+    Head first_free;            // of those with free buffers
+    Head cursor;                // where the hint scan goes on
+    std::uint32_t empty_count;  // slabs that have every buffer
   };
+  static_assert(std::is_trivially_default_constructible_v<ClassState>);
   using Link = std::uint32_t Slab::*;
 
   // All with the class's lock held.
-  void Insert(std::uint32_t& first, std::uint32_t head, Link next,
-              Link previous, bool at_front);
-  void Unlink(std::uint32_t& first, std::uint32_t head, Link next,
-              Link previous);
+  void Insert(Head& first, std::uint32_t head, Link next, Link previous,
+              bool at_front);
+  void Unlink(Head& first, std::uint32_t head, Link next, Link previous);
   void Register(const SlabShape& slab);
   void PutOne(ClassState& state, const SlabShape& slab, std::uint32_t index);
   std::uint32_t TakeMapped(ClassState& state, std::uint32_t size_class,
@@ -128,9 +143,9 @@ class SlabTable {
   UnitTable& units_;
   PrivateMapping memory_;
   PrivateMapping maps_memory_;
-  Slab* slabs_ = nullptr;
+  ClassState* classes_ = nullptr;  // in memory_
+  Slab* slabs_ = nullptr;          // behind them
   std::uint64_t* maps_ = nullptr;
-  std::array<ClassState, kExtentClass> classes_;
 };
 
 }  // namespace zcb::alloc

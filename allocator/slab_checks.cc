@@ -45,9 +45,9 @@ bool SlabTable::IsClassConsistent(const ClassState& state,
   std::uint32_t with_free = 0;
   std::uint32_t empty = 0;
   std::uint32_t seen = 0;
-  bool cursor_found = state.cursor == kNone;
-  if (state.first != kNone) {
-    std::uint32_t head = state.first;
+  bool cursor_found = !state.cursor;
+  if (state.first) {
+    std::uint32_t head = *state.first;
     do {
       if (seen++ == most_slabs) return true;  // so far
       if (head >= shared_.granule_count()) return false;
@@ -59,13 +59,13 @@ bool SlabTable::IsClassConsistent(const ClassState& state,
       }
       with_free += entry.free_count != 0;
       empty += entry.free_count == kSizeClasses[size_class].count;
-      cursor_found = cursor_found || state.cursor == head;
+      cursor_found = cursor_found || state.cursor.Is(head);
       head = entry.next;
-    } while (head != state.first);
+    } while (!state.first.Is(head));
   }
   std::uint32_t in_free_ring = 0;
-  if (state.first_free != kNone) {
-    std::uint32_t head = state.first_free;
+  if (state.first_free) {
+    std::uint32_t head = *state.first_free;
     do {
       if (head >= shared_.granule_count() || in_free_ring++ == with_free) {
         return false;
@@ -76,7 +76,7 @@ bool SlabTable::IsClassConsistent(const ClassState& state,
         return false;
       }
       head = entry.next_free;
-    } while (head != state.first_free);
+    } while (!state.first_free.Is(head));
   }
   return cursor_found && in_free_ring == with_free &&
          empty == state.empty_count;

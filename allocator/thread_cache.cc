@@ -6,15 +6,17 @@
 #include <mutex>
 #include <new>
 
+#include "allocator/errno_saver.h"
 #include "allocator/paranoid.h"
 #include "allocator/private_mapping.h"
+#include "allocator/wiped_memory.h"
 
 namespace zcb::alloc {
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local ThreadCacheAnchor
     thread_cache_anchor;
 
-// What the threads of a process share here. It lies in a page that a forked
+// What the threads of a process share here. It lies in memory that a forked
 // child finds zeroed, which is how glibc's mutex looks when it is unlocked: a
 // lock held by another thread at the moment of the fork is no lock any more.
 struct ThreadCacheRegistry {
@@ -74,13 +76,13 @@ ThreadCacheRegistry* ThreadCacheRegistry::Get() {
   // acquire <- registry.make: the mutex is constructed.
   ThreadCacheRegistry* known = registry.load(std::memory_order_acquire);
   if (known != nullptr) return known;
-  PrivateMapping memory(sizeof(ThreadCacheRegistry));
-  if (!memory.ok()) return nullptr;
-  auto* const made = new (memory.as<void>()) ThreadCacheRegistry;
+  const ErrnoSaver errno_saver;
+  void* const memory = WipedMemory::Take(sizeof(ThreadCacheRegistry));
+  if (memory == nullptr) return nullptr;
+  auto* const made = new (memory) ThreadCacheRegistry;
   // release -> registry.make: as above; acquire on failure for theirs.
   if (registry.compare_exchange_strong(known, made, std::memory_order_acq_rel,
                                        std::memory_order_acquire)) {
-    memory.Leak();
     return made;
   }
   return known;

@@ -10,18 +10,19 @@
 //                                              and the closing of the handle
 //                                              that had the slot before ->
 //                                              note)
-// chunk   Open                      all        handle.grow   (slots -> pointer)
+// slots   Open                      all        handle.grow   (slots -> pointer)
 #ifndef ZCB_CPG_HANDLE_TABLE_H_
 #define ZCB_CPG_HANDLE_TABLE_H_
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 
 #include "allocator/errno_saver.h"
+#include "allocator/wiped_memory.h"
 #include "cpg/pin_word.h"
 #include "cpg/random_check.h"
 
@@ -29,7 +30,8 @@ namespace zcb::cpg {
 
 // Any thread. Lookup is lock-free and makes no system call; opening and the
 // final destruction take a private mutex. Slots are never unmapped, so a stale
-// handle reads a live word, whatever it is.
+// handle reads a live word, whatever it is. There are addresses for all of
+// them, and memory for those that were used.
 //
 // Beside its object a handle has a note, a word that the owner chooses and that
 // ReadNote() gets without pinning: no write to a line that others use.
@@ -38,22 +40,17 @@ class HandleTable {
   struct Slot;
 
  public:
-  static constexpr std::size_t kSlotsPerChunk = 64;
-  static constexpr std::size_t kMaxChunks = 512;
-  static constexpr std::size_t kMaxHandles = kSlotsPerChunk * kMaxChunks;
+  static constexpr std::uint32_t kMaxHandles = 32768;
 
   HandleTable() = default;
   HandleTable(const HandleTable&) = delete;
   HandleTable& operator=(const HandleTable&) = delete;
-  // Only when nobody is inside; open objects are destroyed.
+  // Only when nobody is inside; open objects are destroyed. The addresses are
+  // not given back.
   ~HandleTable() {
-    for (auto& chunk : chunks_) {
-      // relaxed: nobody else is here
-      Slot* slots = chunk.load(std::memory_order_relaxed);
-      if (slots == nullptr) continue;
-      for (std::size_t i = 0; i < kSlotsPerChunk; ++i) delete slots[i].object;
-      delete[] slots;
-    }
+    // relaxed: nobody else is here
+    Slot* const slots = slots_.load(std::memory_order_relaxed);
+    for (std::uint32_t i = 0; i < used_count_; ++i) delete slots[i].object;
   }
 
   // One thread's stay inside an object. Falsy: no such handle.
@@ -106,7 +103,7 @@ class HandleTable {
     Slot* slot = TakeSlot();
     if (slot == nullptr) return 0;
     const std::uint32_t check = RandomCheck();
-    const std::uint64_t handle = std::uint64_t{check} << 32 | slot->index;
+    const std::uint64_t handle = std::uint64_t{check} << 32 | IndexOf(slot);
     prepare(object.get(), handle);
     slot->object = object.release();
     // release -> handle.note: who reads this note for the slot's last handle
@@ -172,7 +169,7 @@ class HandleTable {
   void ForEachHandle(Visit&& visit) {
     for (std::uint32_t index = 0; index < kMaxHandles; ++index) {
       Slot* slot = SlotAt(index);
-      if (slot == nullptr) return;
+      if (slot == nullptr || !slot->was_used()) return;
       // relaxed: Find() looks again
       const PinWord word(slot->word.load(std::memory_order_relaxed));
       if (word.open()) visit(std::uint64_t{word.check()} << 32 | index);
@@ -183,7 +180,7 @@ class HandleTable {
   bool Empty() const {
     for (std::uint32_t index = 0; index < kMaxHandles; ++index) {
       const Slot* slot = SlotAt(index);
-      if (slot == nullptr) return true;
+      if (slot == nullptr || !slot->was_used()) return true;
       // acquire <- handle.unpin: what the last ones inside did is done
       if (slot->word.load(std::memory_order_acquire) != 0) return false;
     }
@@ -191,20 +188,29 @@ class HandleTable {
   }
 
  private:
+  // Never constructed: fresh memory is a slot that was never used, which is
+  // trivially what it starts with.
   struct alignas(64) Slot {
-    std::atomic<std::uint64_t> word{0};  // a PinWord
-    T* object = nullptr;                 // stays while the word is not zero
-    Slot* next_free = nullptr;           // under the mutex
-    std::atomic<void*> note{nullptr};
-    std::uint32_t index = 0;  // never changes
+    std::atomic<std::uint64_t> word;  // a PinWord
+    T* object;                        // stays while the word is not zero
+    Slot* next_free;                  // under the mutex
+    std::atomic<void*> note;
+    // Slots are used from the first one on. relaxed, both: who looks through
+    // them need not see the one that is being opened
+    std::atomic<bool> used;
+    bool was_used() const { return used.load(std::memory_order_relaxed); }
   };
 
   Slot* SlotAt(std::uint32_t index) const {
     if (index >= kMaxHandles) return nullptr;
     // acquire <- handle.grow: the slots are zeroed
-    Slot* chunk =
-        chunks_[index / kSlotsPerChunk].load(std::memory_order_acquire);
-    return chunk == nullptr ? nullptr : chunk + index % kSlotsPerChunk;
+    Slot* const slots = slots_.load(std::memory_order_acquire);
+    return slots == nullptr ? nullptr : slots + index;
+  }
+  std::uint32_t IndexOf(const Slot* slot) const {
+    // relaxed: it is a slot, so they are there
+    return static_cast<std::uint32_t>(slot -
+                                      slots_.load(std::memory_order_relaxed));
   }
 
   template <typename Transition>
@@ -250,30 +256,32 @@ class HandleTable {
     first_free_ = slot;
   }
 
-  // An unused slot; nullptr: there may be no more.
+  // A slot that nobody has; nullptr: there may be no more.
   Slot* TakeSlot() {
     const std::lock_guard lock(mutex_);
-    if (first_free_ == nullptr) {
-      if (chunk_count_ == kMaxChunks) return nullptr;
-      Slot* chunk = new Slot[kSlotsPerChunk];
-      for (std::size_t i = kSlotsPerChunk; i-- > 0;) {
-        chunk[i].index =
-            static_cast<std::uint32_t>(chunk_count_ * kSlotsPerChunk + i);
-        chunk[i].next_free = first_free_;
-        first_free_ = &chunk[i];
-      }
-      // release -> handle.grow: the slots are zeroed
-      chunks_[chunk_count_++].store(chunk, std::memory_order_release);
+    if (Slot* const slot = first_free_; slot != nullptr) {
+      first_free_ = slot->next_free;
+      return slot;
     }
-    Slot* slot = first_free_;
-    first_free_ = slot->next_free;
+    if (used_count_ == kMaxHandles) return nullptr;
+    // relaxed: written under the mutex
+    Slot* slots = slots_.load(std::memory_order_relaxed);
+    if (slots == nullptr) {
+      slots = static_cast<Slot*>(
+          alloc::WipedMemory::Take(kMaxHandles * sizeof(Slot)));
+      if (slots == nullptr) throw std::bad_alloc();
+      // release -> handle.grow: the slots are zeroed
+      slots_.store(slots, std::memory_order_release);
+    }
+    Slot* const slot = slots + used_count_++;
+    slot->used.store(true, std::memory_order_relaxed);  // see was_used()
     return slot;
   }
 
-  std::array<std::atomic<Slot*>, kMaxChunks> chunks_{};
+  std::atomic<Slot*> slots_{nullptr};
   std::mutex mutex_;  // guards the free list and its growth
   Slot* first_free_ = nullptr;
-  std::size_t chunk_count_ = 0;
+  std::uint32_t used_count_ = 0;
 };
 
 }  // namespace zcb::cpg

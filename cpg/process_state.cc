@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unwind.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cpg/cs_error.h"
@@ -60,16 +61,16 @@ Result<std::shared_ptr<ipc::Attachment>> ProcessState::AttachDefault() {
   const std::lock_guard lock(attach_mutex_);
   auto attachment = ipc::Attachment::Open(*options);
   if (!attachment) return attachment;
-  for (std::size_t i = 0; i < attachment_count_; ++i) {
-    if (attachments_[i] == *attachment) return attachment;
+  if (std::ranges::find(attachments_, *attachment) != attachments_.end()) {
+    return attachment;
   }
-  if (attachment_count_ == kMaxAttachments) {
+  const std::size_t index = attachments_.size();
+  if (index == kMaxAttachments) {
     return {Status::kNoResources, "too many regions"};
   }
-  attachments_[attachment_count_] = *attachment;
+  attachments_.push_back(*attachment);
   // release -> process.attach: the attachment is whole
-  reachable_[attachment_count_++].store(attachment->get(),
-                                        std::memory_order_release);
+  reachable_[index].store(attachment->get(), std::memory_order_release);
   return attachment;
 }
 
@@ -79,9 +80,9 @@ Result<std::shared_ptr<ipc::Attachment>> ProcessState::AttachDefault() {
 // on, and a detach unmaps. If it may not, the kernel detaches for us at the
 // very end, and the others reap us like any process that was killed.
 bool ProcessState::MayDetach(ipc::Attachment* attachment) const {
-  struct stat tasks{};
+  struct stat tasks {};
   // A directory's links: itself, its parent, and one per thread.
-  const std::size_t most_links = 3 + attachment_count_;
+  const std::size_t most_links = 3 + attachments_.size();
   if (::stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink <= most_links) {
     return true;
   }
@@ -101,7 +102,7 @@ void ProcessState::Close() {
   for (int i = 0; i < kMostYields && !handles_.Empty(); ++i) sched_yield();
   if (!handles_.Empty()) return;
   const std::lock_guard lock(attach_mutex_);
-  for (std::size_t i = 0; i < attachment_count_; ++i) {
+  for (std::size_t i = 0; i < attachments_.size(); ++i) {
     if (!MayDetach(attachments_[i].get())) continue;
     // relaxed: who still releases a message now is too late
     reachable_[i].store(nullptr, std::memory_order_relaxed);

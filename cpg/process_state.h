@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "allocator/fork_guard.h"
 #include "allocator/status.h"
@@ -71,8 +72,7 @@ class ProcessState {
   // reachable_   AttachDefault()        all             process.attach
   std::array<std::atomic<ipc::Attachment*>, kMaxAttachments> reachable_{};
   std::mutex attach_mutex_;  // guards what follows
-  std::array<std::shared_ptr<ipc::Attachment>, kMaxAttachments> attachments_;
-  std::size_t attachment_count_ = 0;
+  std::vector<std::shared_ptr<ipc::Attachment>> attachments_;
 };
 
 // A pin on the handle, or falsy: what every function of the C API begins with.

@@ -14,11 +14,15 @@ Result<std::unique_ptr<KeepTable>> KeepTable::Make(
   std::unique_ptr<KeepTable> table(new KeepTable);
   table->region_ = std::move(region);
   table->geometry_ = geometry;
-  // They grow as records are used, and cannot fail then. Memory that is only
-  // reserved is not touched, and most processes keep little.
-  table->payloads_.reserve(geometry.keep_count);
-  table->kept_.reserve(geometry.keep_count);
-  table->free_records_.reserve(geometry.keep_count);
+  // They grow as records are used, and cannot fail then.
+  table->payloads_ = alloc::ReservedList<const std::byte*>(geometry.keep_count);
+  table->kept_ = alloc::ReservedList<Kept>(geometry.keep_count);
+  table->free_records_ =
+      alloc::ReservedList<std::uint32_t>(geometry.keep_count);
+  if (!table->payloads_.ok() || !table->kept_.ok() ||
+      !table->free_records_.ok()) {
+    return Failure{Status::kNoMemory, "no private memory"};
+  }
   return table;
 }
 
@@ -229,8 +233,8 @@ Outcome KeepTable::LetGo(alloc::Allocator* allocator, const void* payload) {
 
 void KeepTable::DropRecord(alloc::Allocator* allocator, std::uint32_t index) {
   const alloc::LeaseId lease = region_->lease();
-  // Ours alone to change; not by [], which may look how many there are.
-  const BufferRef ref = kept_.data()[index].buffer;
+  // Ours alone to change.
+  const BufferRef ref = kept_[index].buffer;
   std::atomic<std::uint64_t>& record = Records(lease.slot)[index];
   // Damaged: who else holds it is not to be seen; our reaper will see it.
   if (region_->IsDamaged()) return ForgetRecord(index);

@@ -17,11 +17,11 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <vector>
 
 #include "allocator/allocator.h"
 #include "allocator/buffer_ref.h"
 #include "allocator/region.h"
+#include "allocator/reserved_list.h"
 #include "allocator/status.h"
 #include "ipc/begun_message.h"
 #include "ipc/ipc_layout.h"
@@ -124,9 +124,9 @@ class KeepTable {
   std::mutex mutex_;  // guards what follows
   // By record. A payload is there while its message is kept: not while the
   // record is being made or let go.
-  std::vector<const std::byte*> payloads_;
-  std::vector<Kept> kept_;
-  std::vector<std::uint32_t> free_records_;
+  alloc::ReservedList<const std::byte*> payloads_;
+  alloc::ReservedList<Kept> kept_;
+  alloc::ReservedList<std::uint32_t> free_records_;
   Usage usage_;
   std::uint64_t byte_limit_ = 0;
 };

@@ -1,0 +1,93 @@
+#include "allocator/wiped_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#include "allocator/abi.h"
+
+namespace zcb::alloc {
+namespace {
+
+// Of addresses. What is taken in pieces of pages and more fits in, too, and
+// begins in the page where the last small thing ends.
+constexpr std::size_t kRangeBytes = std::size_t{4} << 20;
+
+// In ordinary memory: a child goes on behind what its parent has taken. If both
+// began anew, a word that says "my parent's" would come to life again.
+struct Range {
+  std::byte* base = nullptr;
+  std::size_t length_bytes = 0;
+  std::atomic<std::size_t> used_bytes{0};
+};
+
+// word     written by           read by  edge
+// current  whoever maps (CAS)   all      wiped.range (range -> pointer)
+constinit std::atomic<Range*> current{nullptr};
+
+std::byte* TakeFrom(Range* range, std::size_t bytes) {
+  // relaxed: nobody else has these bytes, and nothing is handed on
+  std::size_t used = range->used_bytes.load(std::memory_order_relaxed);
+  while (bytes <= range->length_bytes - used) {
+    if (range->used_bytes.compare_exchange_weak(used, used + bytes,
+                                                std::memory_order_relaxed,
+                                                std::memory_order_relaxed)) {
+      return range->base + used;
+    }
+  }
+  return nullptr;
+}
+
+std::unique_ptr<Range> Map(std::size_t bytes) {
+  std::unique_ptr<Range> range(new (std::nothrow) Range);
+  if (range == nullptr) return nullptr;
+  range->length_bytes =
+      std::max(kRangeBytes, (bytes + kMetaPageBytes - 1) / kMetaPageBytes *
+                                std::size_t{kMetaPageBytes});
+  void* const base =
+      ::mmap(nullptr, range->length_bytes, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) return nullptr;
+  if (::madvise(base, range->length_bytes, MADV_WIPEONFORK) != 0) {
+    const int why = errno;
+    ::munmap(base, range->length_bytes);
+    errno = why;
+    return nullptr;
+  }
+  // A huge page for a few words would be the opposite of what this is for.
+  (void)::madvise(base, range->length_bytes, MADV_NOHUGEPAGE);
+  range->base = static_cast<std::byte*>(base);
+  return range;
+}
+
+}  // namespace
+
+void* WipedMemory::Take(std::size_t bytes) {
+  bytes = (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+  // acquire <- wiped.range: the range is whole
+  Range* seen = current.load(std::memory_order_acquire);
+  for (;;) {
+    if (seen != nullptr) {
+      if (std::byte* const piece = TakeFrom(seen, bytes)) return piece;
+    }
+    std::unique_ptr<Range> fresh = Map(bytes);
+    if (fresh == nullptr) return nullptr;
+    std::byte* const piece = TakeFrom(fresh.get(), bytes);
+    // release -> wiped.range: the range is whole. Failure acquire <-
+    // wiped.range: another thread's was first.
+    if (current.compare_exchange_strong(seen, fresh.get(),
+                                        std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
+      (void)fresh.release();  // what was left of the old one is lost
+      return piece;
+    }
+    ::munmap(fresh->base, fresh->length_bytes);
+  }
+}
+
+}  // namespace zcb::alloc
