@@ -1,6 +1,5 @@
 #include "allocator/process_watcher.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -12,10 +11,11 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "allocator/errno_saver.h"
 #include "allocator/lease.h"
@@ -55,32 +55,45 @@ struct ProcessWatcher::State {
     kSuspected,  // told, or mute: to be checked until it is decided
     kLeft,       // dead, and left to whoever said so, for a while
   };
+  // Of a slot, or of the end of a list.
+  using Index = std::uint16_t;
+  static constexpr Index kNobody = 0xffff;
   struct Slot {
     LeaseId lease;
-    Stage stage = Stage::kIdle;
-    bool is_listed = false;  // in to_look_at
-    Clock::time_point due;   // kLeft: until when
+    Clock::time_point due;  // kLeft: until when
     UniqueFd pidfd;
     UniqueFd life;
+    Stage stage = Stage::kIdle;
+    bool is_listed = false;
+    Index next_listed = kNobody;
+    Index next_due = kNobody;
   };
+  static_assert(sizeof(Slot) == 32);
 
-  std::shared_ptr<Region> region;
+  State(std::shared_ptr<Region> its_region, Slot* all_slots)
+      : region(std::move(its_region)), slots(all_slots) {}
+  ~State() { std::destroy_n(slots, slot_count); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  static std::size_t SizeFor(const Region& for_region) {
+    return sizeof(State) + for_region.geometry().lease_count * sizeof(Slot);
+  }
+
+  const std::shared_ptr<Region> region;
   OnGone on_gone = nullptr;
   void* context = nullptr;
   std::uint64_t own_namespace = 0;
   UniqueFd epoll;
   UniqueFd wake;
-  bool thread_runs = false;  // with mutex
-  pthread_t thread = {};
-  std::mutex mutex;
-  // With mutex; by lease slot, up to the highest one that was ever watched.
-  // Has capacity for all: what is reserved only is not touched.
-  std::vector<Slot> slots;
-  bool must_stop = false;  // with mutex
-  // With mutex: slots that are Fresh, Suspected or Left, and perhaps others.
-  // Both lists have capacity for all slots.
-  std::vector<std::uint16_t> to_look_at;
-  std::vector<LeaseId> to_judge;  // the thread's own
+  std::mutex mutex;  // guards what follows, and the thread's start
+  // By lease slot. There is room for all, behind us; made are those up to the
+  // highest one that was ever watched.
+  Slot* const slots;
+  std::uint32_t slot_count = 0;
+  bool must_stop = false;
+  // Slots that are Fresh, Suspected or Left, and perhaps others.
+  Index first_listed = kNobody;
+  Index first_due = kNobody;  // of these, what the thread is going to judge
 
   bool Add(const UniqueFd& fd, std::uint64_t tag) const {
     if (!fd.is_open()) return false;
@@ -108,7 +121,8 @@ struct ProcessWatcher::State {
     slot->stage = next;
     if (!NeedsALook(next) || slot->is_listed) return;
     slot->is_listed = true;
-    to_look_at.push_back(static_cast<std::uint16_t>(slot - slots.data()));
+    slot->next_listed = first_listed;
+    first_listed = static_cast<Index>(slot - slots);
   }
   static bool NeedsALook(Stage stage) {
     return stage == Stage::kFresh || stage == Stage::kSuspected ||
@@ -125,11 +139,12 @@ struct ProcessWatcher::State {
         region->lease_word(lease.slot).load(std::memory_order_acquire));
   }
 
-  bool StartThread();
+  bool StartThread(SmallThread* thread);
   void Arm(Slot* slot) const;
   void Run();
   void Note(const epoll_event& event);
   void ListWhatIsDue();
+  bool TakeDue(LeaseId* lease);
   void Judge(LeaseId lease);
   int PauseMs(bool has_news, int last_ms) const;
   Clock::duration Patience() const;
@@ -149,17 +164,17 @@ void* RunState(void* state) {
 
 }  // namespace
 
-bool ProcessWatcher::State::StartThread() {
-  if (thread_runs) return true;
+bool ProcessWatcher::State::StartThread(SmallThread* thread) {
+  if (thread->runs()) return true;
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   // A fault whose signal is blocked kills, handler or not.
   if (region->options().handle_sigbus) sigdelset(&all, SIGBUS);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_runs = ::pthread_create(&thread, nullptr, RunState<State>, this) == 0;
+  const bool runs = thread->Start(RunState<State>, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread_runs;
+  return runs;
 }
 
 // Descriptors first, the check of the lock afterwards (by the thread): who
@@ -185,7 +200,7 @@ void ProcessWatcher::State::Arm(Slot* slot) const {
 void ProcessWatcher::State::Run() {
   int pause_ms = -1;
   for (;;) {
-    std::array<epoll_event, 64> events;
+    std::array<epoll_event, 16> events;  // little stack
     const int count = ::epoll_wait(epoll.get(), events.data(),
                                    static_cast<int>(events.size()), pause_ms);
     bool has_news = false;
@@ -198,7 +213,7 @@ void ProcessWatcher::State::Run() {
       }
       ListWhatIsDue();
     }
-    for (LeaseId lease : to_judge) Judge(lease);
+    for (LeaseId lease; TakeDue(&lease);) Judge(lease);
 
     const std::lock_guard<std::mutex> held(mutex);
     if (must_stop) return;
@@ -209,24 +224,39 @@ void ProcessWatcher::State::Run() {
 // With the mutex held. Not through all slots: a crowd of watchers is woken for
 // one death, and there are many slots.
 void ProcessWatcher::State::ListWhatIsDue() {
-  to_judge.clear();
   const Clock::time_point now = Clock::now();
-  std::erase_if(to_look_at, [&](std::uint16_t index) {
-    Slot& slot = slots[index];
+  for (Index* link = &first_listed; *link != kNobody;) {
+    Slot& slot = slots[*link];
     slot.is_listed = NeedsALook(slot.stage);
-    if (slot.is_listed && (slot.stage != Stage::kLeft || slot.due <= now)) {
-      to_judge.push_back(slot.lease);
+    if (!slot.is_listed) {
+      *link = slot.next_listed;
+      continue;
     }
-    return !slot.is_listed;
-  });
+    if (slot.stage != Stage::kLeft || slot.due <= now) {
+      slot.next_due = first_due;
+      first_due = *link;
+    }
+    link = &slot.next_listed;
+  }
+}
+
+// Without the mutex. False: there is none left.
+bool ProcessWatcher::State::TakeDue(LeaseId* lease) {
+  const std::lock_guard<std::mutex> held(mutex);
+  if (first_due == kNobody) return false;
+  const Slot& slot = slots[first_due];
+  first_due = slot.next_due;
+  *lease = slot.lease;
+  return true;
 }
 
 // With the mutex held. Until the next look that nobody will tell us to make;
 // -1: there is none.
 int ProcessWatcher::State::PauseMs(bool has_news, int last_ms) const {
   int pause_ms = -1;
-  for (const std::uint16_t index : to_look_at) {
+  for (Index index = first_listed; index != kNobody;) {
     const Slot& slot = slots[index];
+    index = slot.next_listed;
     int slot_ms = 0;
     if (slot.stage == Stage::kSuspected) {
       slot_ms = has_news || last_ms < 0 ? kFirstPauseMs
@@ -299,48 +329,52 @@ void ProcessWatcher::State::Judge(LeaseId lease) {
   if (slot.lease == lease) Forget(&slot, Stage::kIdle);
 }
 
-ProcessWatcher::ProcessWatcher(std::unique_ptr<State> state)
-    : state_(std::move(state)) {}
+ProcessWatcher::ProcessWatcher(SmallThread thread, State* state)
+    : thread_(std::move(thread)), state_(state) {}
 
 Result<std::unique_ptr<ProcessWatcher>> ProcessWatcher::Start(
     std::shared_ptr<Region> region, OnGone on_gone, void* context) {
   const ErrnoSaver errno_saver;
-  try {
-    auto state = std::make_unique<State>();
-    state->on_gone = on_gone;
-    state->context = context;
-    state->own_namespace = OwnPidNamespace();
-    state->slots.reserve(region->geometry().lease_count);
-    state->to_judge.reserve(region->geometry().lease_count);
-    state->to_look_at.reserve(region->geometry().lease_count);
-    state->region = std::move(region);
-    state->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
-    state->wake = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!state->epoll.is_open() || !state->Add(state->wake, kWakeTag)) {
-      return {Status::kNoResources, "no descriptor for a watcher"};
-    }
-    return std::unique_ptr<ProcessWatcher>(
-        new ProcessWatcher(std::move(state)));
-  } catch (const std::bad_alloc&) {
-    return {Status::kNoMemory, "no private memory"};
+  constexpr Failure kNoPrivateMemory{Status::kNoMemory, "no private memory"};
+  SmallThread thread(State::SizeFor(*region));
+  if (!thread.ok()) return kNoPrivateMemory;
+  auto* const slots = reinterpret_cast<State::Slot*>(
+      static_cast<std::byte*>(thread.state()) + sizeof(State));
+  auto* const state = new (thread.state()) State(std::move(region), slots);
+  std::unique_ptr<ProcessWatcher> watcher(
+      new (std::nothrow) ProcessWatcher(std::move(thread), state));
+  if (watcher == nullptr) {
+    std::destroy_at(state);
+    return kNoPrivateMemory;
   }
+  state->on_gone = on_gone;
+  state->context = context;
+  state->own_namespace = OwnPidNamespace();
+  state->epoll = UniqueFd(::epoll_create1(EPOLL_CLOEXEC));
+  state->wake = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!state->epoll.is_open() || !state->Add(state->wake, kWakeTag)) {
+    return {Status::kNoResources, "no descriptor for a watcher"};
+  }
+  return watcher;
 }
 
 ProcessWatcher::~ProcessWatcher() {
   const ErrnoSaver errno_saver;
   if (!state_->region->IsOurs()) {
-    static_cast<void>(state_.release());  // the thread is the parent's
+    thread_.Abandon();  // it is the parent's
     return;
   }
-  bool thread_runs = false;
+  bool runs = false;
   {
     const std::lock_guard<std::mutex> held(state_->mutex);
     state_->must_stop = true;
-    thread_runs = state_->thread_runs;
+    runs = thread_.runs();
   }
-  if (!thread_runs) return;
-  state_->WakeThread();
-  ::pthread_join(state_->thread, nullptr);
+  if (runs) {
+    state_->WakeThread();
+    thread_.Join();
+  }
+  std::destroy_at(state_);
 }
 
 void ProcessWatcher::Watch(LeaseId lease) {
@@ -353,12 +387,12 @@ void ProcessWatcher::Watch(LeaseId lease) {
   }
   {
     const std::lock_guard<std::mutex> held(state.mutex);
-    if (lease.slot >= state.slots.size()) {
-      state.slots.resize(std::size_t{lease.slot} + 1);
+    for (; state.slot_count <= lease.slot; ++state.slot_count) {
+      new (&state.slots[state.slot_count]) State::Slot;
     }
     State::Slot& slot = state.slots[lease.slot];
     if (slot.lease == lease && slot.stage != State::Stage::kIdle) return;
-    if (!state.StartThread()) return;
+    if (!state.StartThread(&thread_)) return;
     state.Forget(&slot, State::Stage::kFresh);
     slot.lease = lease;
     state.Arm(&slot);
@@ -369,7 +403,7 @@ void ProcessWatcher::Watch(LeaseId lease) {
 Outcome ProcessWatcher::StartThread() {
   const ErrnoSaver errno_saver;
   const std::lock_guard<std::mutex> held(state_->mutex);
-  if (state_->StartThread()) return {};
+  if (state_->StartThread(&thread_)) return {};
   return {Status::kNoResources, "no thread for a watcher"};
 }
 

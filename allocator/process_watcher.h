@@ -6,6 +6,7 @@
 
 #include "allocator/lease_word.h"
 #include "allocator/region.h"
+#include "allocator/small_thread.h"
 #include "allocator/status.h"
 
 namespace zcb::alloc {
@@ -21,6 +22,8 @@ namespace zcb::alloc {
 // steps, until the word or the lock has decided. The same, at the slowest
 // pace, for a lease that cannot be watched at all (no descriptors left; no
 // life FIFO and another namespace). Otherwise there is no timer.
+//
+// What it works with lies in the pages of its stack: see SmallThread.
 //
 // Threads: any. After a crash there is nothing to mend. In a child of fork(2)
 // every call does nothing.
@@ -50,8 +53,9 @@ class ProcessWatcher {
 
  private:
   struct State;
-  explicit ProcessWatcher(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  ProcessWatcher(SmallThread thread, State* state);
+  SmallThread thread_;  // with the state's mutex
+  State* state_;        // in the thread's memory
 };
 
 }  // namespace zcb::alloc

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <new>
 
-#include "allocator/errno_saver.h"
 #include "allocator/paranoid.h"
 #include "allocator/private_mapping.h"
 #include "allocator/wiped_memory.h"
@@ -76,7 +75,6 @@ ThreadCacheRegistry* ThreadCacheRegistry::Get() {
   // acquire <- registry.make: the mutex is constructed.
   ThreadCacheRegistry* known = registry.load(std::memory_order_acquire);
   if (known != nullptr) return known;
-  const ErrnoSaver errno_saver;
   void* const memory = WipedMemory::Take(sizeof(ThreadCacheRegistry));
   if (memory == nullptr) return nullptr;
   auto* const made = new (memory) ThreadCacheRegistry;

@@ -10,6 +10,18 @@
 #include <new>
 
 #include "allocator/abi.h"
+#include "allocator/errno_saver.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ZCB_LEAKS_ARE_LOOKED_FOR
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ZCB_LEAKS_ARE_LOOKED_FOR
+#endif
+#endif
+#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+#include <sanitizer/lsan_interface.h>
+#endif
 
 namespace zcb::alloc {
 namespace {
@@ -30,6 +42,13 @@ struct Range {
 // current  whoever maps (CAS)   all      wiped.range (range -> pointer)
 constinit std::atomic<Range*> current{nullptr};
 
+constinit std::atomic<int> last_error{0};
+
+void NoteError() {
+  // relaxed: for a text, of some failure as good as another
+  last_error.store(errno, std::memory_order_relaxed);
+}
+
 std::byte* TakeFrom(Range* range, std::size_t bytes) {
   // relaxed: nobody else has these bytes, and nothing is handed on
   std::size_t used = range->used_bytes.load(std::memory_order_relaxed);
@@ -45,29 +64,47 @@ std::byte* TakeFrom(Range* range, std::size_t bytes) {
 
 std::unique_ptr<Range> Map(std::size_t bytes) {
   std::unique_ptr<Range> range(new (std::nothrow) Range);
-  if (range == nullptr) return nullptr;
+  if (range == nullptr) {
+    errno = ENOMEM;
+    NoteError();
+    return nullptr;
+  }
   range->length_bytes =
       std::max(kRangeBytes, (bytes + kMetaPageBytes - 1) / kMetaPageBytes *
                                 std::size_t{kMetaPageBytes});
   void* const base =
       ::mmap(nullptr, range->length_bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) return nullptr;
+  if (base == MAP_FAILED) {
+    NoteError();
+    return nullptr;
+  }
   if (::madvise(base, range->length_bytes, MADV_WIPEONFORK) != 0) {
-    const int why = errno;
+    NoteError();
     ::munmap(base, range->length_bytes);
-    errno = why;
     return nullptr;
   }
   // A huge page for a few words would be the opposite of what this is for.
   (void)::madvise(base, range->length_bytes, MADV_NOHUGEPAGE);
+#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+  // What is found through pointers here is not lost.
+  __lsan_register_root_region(base, range->length_bytes);
+#endif
   range->base = static_cast<std::byte*>(base);
   return range;
 }
 
 }  // namespace
 
+Failure WipedMemory::WhyNot() {
+  // relaxed: as above
+  return last_error.load(std::memory_order_relaxed) == EINVAL
+             ? Failure{Status::kNotSupported, "no MADV_WIPEONFORK"}
+             : Failure{Status::kNoMemory, "no memory that is wiped on fork"};
+}
+
 void* WipedMemory::Take(std::size_t bytes) {
+  const ErrnoSaver errno_saver;
   bytes = (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
   // acquire <- wiped.range: the range is whole
   Range* seen = current.load(std::memory_order_acquire);
@@ -86,6 +123,9 @@ void* WipedMemory::Take(std::size_t bytes) {
       (void)fresh.release();  // what was left of the old one is lost
       return piece;
     }
+#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+    __lsan_unregister_root_region(fresh->base, fresh->length_bytes);
+#endif
     ::munmap(fresh->base, fresh->length_bytes);
   }
 }

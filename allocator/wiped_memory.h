@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "allocator/status.h"
+
 namespace zcb::alloc {
 
 // One piece after the other, each zero, from one range of addresses whose pages
@@ -15,10 +17,11 @@ namespace zcb::alloc {
 // Never given back. Pieces begin at cache lines.
 class WipedMemory {
  public:
-  // nullptr: there is none, and errno says why (EINVAL: the kernel cannot wipe
-  // on fork). Any thread, also in a child whose parent had other threads: takes
-  // no lock.
+  // nullptr: there is none; WhyNot() says why the last one was refused:
+  // kNotSupported or kNoMemory. Any thread, also in a child whose parent had
+  // other threads: takes no lock.
   static void* Take(std::size_t bytes);
+  static Failure WhyNot();
 };
 
 }  // namespace zcb::alloc

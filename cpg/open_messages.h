@@ -31,9 +31,11 @@
 namespace zcb::cpg {
 
 // Reserve, Open and Close: one thread at a time. Find: any number; wait-free.
-// Chunks stay until the end.
+// Chunks stay until the end. The first places need no chunk: one for what was
+// pulled, one for a callback.
 class OpenMessages {
  public:
+  static constexpr std::size_t kPlacesInside = 2;
   static constexpr std::size_t kPlacesPerChunk = 8;
 
   OpenMessages() = default;
@@ -42,7 +44,7 @@ class OpenMessages {
   // When nobody is inside.
   ~OpenMessages() {
     // relaxed, both: nobody else is here
-    for (Chunk* chunk = first_.next.load(std::memory_order_relaxed);
+    for (Chunk* chunk = next_.load(std::memory_order_relaxed);
          chunk != nullptr;) {
       const std::unique_ptr<Chunk> owned(chunk);
       chunk = owned->next.load(std::memory_order_relaxed);
@@ -81,13 +83,18 @@ class OpenMessages {
   // The open message whose payload starts there, if there is one.
   std::optional<ipc::BegunMessage> Find(const void* payload) const {
     if (payload == nullptr) return std::nullopt;
-    for (const Chunk* chunk = &first_; chunk != nullptr;) {
+    ipc::BegunMessage found;
+    for (const Place& place : places_) {
+      if (Read(place, payload, &found)) return found;
+    }
+    // acquire <- open.grow: its places are empty, or written since
+    for (const Chunk* chunk = next_.load(std::memory_order_acquire);
+         chunk != nullptr;
+         // acquire <- open.grow: as above
+         chunk = chunk->next.load(std::memory_order_acquire)) {
       for (const Place& place : chunk->places) {
-        ipc::BegunMessage found;
         if (Read(place, payload, &found)) return found;
       }
-      // acquire <- open.grow: its places are empty, or written since
-      chunk = chunk->next.load(std::memory_order_acquire);
     }
     return std::nullopt;
   }
@@ -128,21 +135,23 @@ class OpenMessages {
   }
 
   Place* PlaceAt(std::size_t index, bool make) {
-    Chunk* chunk = &first_;
-    for (; index >= kPlacesPerChunk; index -= kPlacesPerChunk) {
+    if (index < kPlacesInside) return &places_[index];
+    index -= kPlacesInside;
+    for (std::atomic<Chunk*>* link = &next_;; index -= kPlacesPerChunk) {
       // relaxed: written by whoever holds the lock, like us
-      Chunk* next = chunk->next.load(std::memory_order_relaxed);
-      if (next == nullptr && make) {
-        next = new Chunk;
+      Chunk* chunk = link->load(std::memory_order_relaxed);
+      if (chunk == nullptr && make) {
+        chunk = new Chunk;
         // release -> open.grow: the chunk is whole
-        chunk->next.store(next, std::memory_order_release);
+        link->store(chunk, std::memory_order_release);
       }
-      chunk = next;
+      if (index < kPlacesPerChunk) return &chunk->places[index];
+      link = &chunk->next;
     }
-    return &chunk->places[index];
   }
 
-  Chunk first_;
+  std::array<Place, kPlacesInside> places_;
+  std::atomic<Chunk*> next_{nullptr};
 };
 
 }  // namespace zcb::cpg

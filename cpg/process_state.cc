@@ -5,8 +5,10 @@
 #include <unwind.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
+#include "allocator/wiped_memory.h"
 #include "cpg/cs_error.h"
 
 namespace zcb::cpg {
@@ -35,17 +37,19 @@ cs_error_t AnswerAfterDamage(cpg_handle_t handle, cs_error_t answer) {
 Result<ProcessState*> ProcessState::FindOrMake() {
   // acquire <- process.state: the state is whole
   ProcessState* seen = current_.load(std::memory_order_acquire);
-  while (seen == nullptr || !seen->guard_.IsOurs()) {
+  while (seen == nullptr || !seen->IsOurs()) {
     PrepareUnwinder();
-    std::unique_ptr<ProcessState> fresh(new ProcessState);
-    if (!fresh->guard_.IsOurs()) return alloc::ForkGuard::WhyNot();
+    void* const memory = alloc::WipedMemory::Take(sizeof(ProcessState));
+    if (memory == nullptr) return alloc::WipedMemory::WhyNot();
+    auto* const fresh = new (memory) ProcessState;
     // release -> process.state: the state is whole. Success gives up `seen`,
     // the parent's, for good. Failure acquire <- process.state: another
     // thread's was first.
-    if (current_.compare_exchange_strong(seen, fresh.get(),
-                                         std::memory_order_acq_rel,
+    if (current_.compare_exchange_strong(seen, fresh, std::memory_order_acq_rel,
                                          std::memory_order_acquire)) {
-      seen = fresh.release();
+      seen = fresh;
+    } else {
+      fresh->~ProcessState();  // its memory is lost
     }
   }
   // relaxed: who comes at the very end may come before it or after it

@@ -5,11 +5,11 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <vector>
 
-#include "allocator/fork_guard.h"
 #include "allocator/status.h"
 #include "cpg/handle.h"
 #include "cpg/handle_table.h"
@@ -18,9 +18,10 @@
 
 namespace zcb::cpg {
 
-// Never destroyed. In a child of fork(2) the inherited state is abandoned as it
-// is (its locks may be held by threads that do not exist there, its regions are
-// the parent's), and the first cpg_initialize() makes a new one.
+// Never destroyed, and in memory that a child finds zeroed. In a child of
+// fork(2) the inherited state is abandoned as it is (its locks may be held by
+// threads that do not exist there, its regions are the parent's), and the first
+// cpg_initialize() makes a new one.
 //
 // Attachments stay until the process exits: cpg_finalize() frees no buffer and
 // unmaps nothing. One for each set of options the environment has named.
@@ -32,7 +33,7 @@ class ProcessState {
   static ProcessState* Find() {
     // acquire <- process.state: the state is whole
     ProcessState* state = current_.load(std::memory_order_acquire);
-    return state != nullptr && state->guard_.IsOurs() ? state : nullptr;
+    return state != nullptr && state->IsOurs() ? state : nullptr;
   }
   // The same, made if need be. kNotSupported: the kernel cannot tell a child
   // from its parent. kLibrary: the process is about to exit.
@@ -59,12 +60,15 @@ class ProcessState {
   void Close();
 
  private:
-  ProcessState() : guard_(alloc::ForkGuard::Arm()) {}
+  ProcessState() = default;
+  ~ProcessState() = default;
+  // False in a child. relaxed: changed by the kernel alone, at fork
+  bool IsOurs() const { return ours_.load(std::memory_order_relaxed) != 0; }
   bool MayDetach(ipc::Attachment* attachment) const;
 
   static std::atomic<ProcessState*> current_;
 
-  const alloc::ForkGuard guard_;
+  std::atomic<std::uint32_t> ours_{1};
   std::atomic<bool> closed_{false};
   HandleTable<Handle> handles_;
   HandleTable<IterationWalk> walks_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
 
 #include "allocator/cancel_shield.h"
 #include "ipc/entry_word.h"
@@ -17,7 +18,8 @@ BellRinger::BellRinger(const alloc::Region* region) : region_(region) {
 }
 
 BellRinger::~BellRinger() {
-  for (const Cached& cached : cache_) {
+  if (cache_ == nullptr) return;
+  for (const Cached& cached : *cache_) {
     if (cached.descriptor >= 0) close(cached.descriptor);
   }
 }
@@ -132,7 +134,9 @@ bool BellRinger::Ring(const BellName& name) {
       (name.lease_slot * 31U + name.number * 7U) % kCachedBells;
   const alloc::CancelShield shield;  // also where destructors ring
   const std::lock_guard lock(mutex_);
-  Cached& cached = cache_[home];
+  if (cache_ == nullptr) cache_.reset(new (std::nothrow) Cache);
+  if (cache_ == nullptr) return RingWithoutDescriptors(name);
+  Cached& cached = (*cache_)[home];
   if (cached.descriptor < 0 || cached.name != name) {
     if (cached.descriptor >= 0) close(cached.descriptor);
     cached = {name, OpenRemoteBell(*region_, name)};

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "allocator/region.h"
@@ -81,7 +82,8 @@ class BellRinger {
 
   // False if the bell could not be opened just now.
   bool Ring(const BellName& name);
-  // With the mutex held. Rings with the descriptor kept for that.
+  // With the mutex held. Rings with a descriptor that is not kept; if there are
+  // no others, with the one kept for that.
   bool RingWithoutDescriptors(const BellName& name);
   void Reserve();
 
@@ -93,7 +95,8 @@ class BellRinger {
 
   const alloc::Region* region_;
   std::mutex mutex_;  // guards what follows
-  std::array<Cached, kCachedBells> cache_;
+  using Cache = std::array<Cached, kCachedBells>;
+  std::unique_ptr<Cache> cache_;  // from the first ring on
   // Given up for those with which a bell is opened (its name, looked at, and
   // its own) when there are no others left: what was sent is in the order, and
   // who sleeps must hear of it.

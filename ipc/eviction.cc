@@ -1,6 +1,7 @@
 #include "ipc/eviction.h"
 
 #include <algorithm>
+#include <new>
 
 #include "ipc/member_table.h"
 #include "ipc/ring.h"
@@ -53,7 +54,7 @@ bool Evict(const GroupView& group, std::uint16_t index, EntryWord seen) {
 
 std::uint64_t LaggardWatch::SinceOf(const Suspect& seen) const {
   for (std::size_t i = 0; i < suspect_count_; ++i) {
-    const Suspect& known = suspects_[i];
+    const Suspect& known = (*suspects_)[i];
     if (known.entry == seen.entry && known.generation == seen.generation &&
         known.cursor == seen.cursor) {
       return known.since_ns;
@@ -71,7 +72,7 @@ LaggardWatch::Verdict LaggardWatch::Judge(const GroupView& group,
   if (!lock.owns_lock()) return {0, limit_ns};  // another thread is at it
   Verdict verdict;
   std::uint64_t reclaimed = 0;
-  std::array<Suspect, kMostSuspects> seen{};
+  Suspects seen{};
   std::size_t seen_count = 0;
   const std::uint32_t high = IsFull(group, &reclaimed) ? group.EntryHigh() : 0;
   for (std::uint32_t i = 0; i < high; ++i) {
@@ -99,8 +100,13 @@ LaggardWatch::Verdict LaggardWatch::Judge(const GroupView& group,
                               : std::min(verdict.next_due_ns, due_ns);
     if (seen_count < kMostSuspects) seen[seen_count++] = suspect;
   }
-  suspects_ = seen;
+  if (seen_count != 0 && suspects_ == nullptr) {
+    suspects_.reset(new (std::nothrow) Suspects);
+    if (suspects_ == nullptr) seen_count = 0;  // the next look begins anew
+  }
   suspect_count_ = seen_count;
+  std::copy_n(seen.begin(), seen_count,
+              seen_count == 0 ? seen.begin() : suspects_->begin());
   return verdict;
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 
 #include "allocator/region.h"
@@ -47,11 +48,12 @@ class LaggardWatch {
     std::uint64_t cursor = 0;
     std::uint64_t since_ns = 0;
   };
+  using Suspects = std::array<Suspect, kMostSuspects>;
   // Since when the same one has been seen where it is.
   std::uint64_t SinceOf(const Suspect& seen) const;
 
-  std::mutex mutex_;  // guards what follows
-  std::array<Suspect, kMostSuspects> suspects_{};
+  std::mutex mutex_;                    // guards what follows
+  std::unique_ptr<Suspects> suspects_;  // once there is one
   std::size_t suspect_count_ = 0;
 };
 
