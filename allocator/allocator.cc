@@ -338,6 +338,7 @@ Result<OwnAuditReport> Allocator::AuditOwn() {
 
 AllocatorStats Allocator::Stats() {
   AllocatorStats stats;
+  if (!region_->IsOurs()) return stats;
   BufferCounts sum = supply_->extents().Count(&stats.owned_extent_units);
   for (std::uint32_t c = 0; c < kExtentClass; ++c) {
     const BufferCounts counts = supply_->slabs().Count(c);

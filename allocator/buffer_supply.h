@@ -17,6 +17,7 @@
 #include "allocator/thread_cache.h"
 #include "allocator/touched_map.h"
 #include "allocator/unit_table.h"
+#include "allocator/wiped_object.h"
 
 namespace zcb::alloc {
 
@@ -31,7 +32,7 @@ namespace zcb::alloc {
 //     cut anew
 //
 // Thread-safe. No lock is held over a system call or over the hook.
-class BufferSupply {
+class BufferSupply : public WipedObject<BufferSupply> {
  public:
   BufferSupply(Region& region, const AllocatorOptions& options);
   bool ok() const;

@@ -93,7 +93,7 @@ class ExtentTable {
   State Forget(std::uint32_t unit);
   void FreeForgotten(std::uint32_t unit, const State& state);
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   const PrivateTables& tables_;
   UnitTable& units_;  // its ledger counts ours too
   ExtentWords words_;

@@ -54,7 +54,7 @@ class WaitingTails {
   std::uint32_t Collect();
 
  private:
-  SharedTables shared_;
+  const SharedTables& shared_;
   UnitTable& units_;
   PrivateMapping tails_memory_;
   std::mutex mutex_;  // guards all below; held over nothing else

@@ -63,7 +63,7 @@ class ExtentWords {
   // The head's length, if that many units are there at all.
   bool IsLengthPossible(std::uint32_t first, UnitWord head) const;
 
-  SharedTables shared_;
+  const SharedTables& shared_;
 };
 
 }  // namespace zcb::alloc

@@ -71,7 +71,7 @@ class IdleMemory {
   std::uint64_t Punch(std::uint64_t committed_bytes, std::uint64_t keep_bytes,
                       bool only_old);
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   UnitClaimer& claimer_;
   const std::uint32_t units_per_page_;
   const std::uint32_t page_count_;

@@ -5,12 +5,12 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -44,10 +44,17 @@ int OpenPidfd(std::int32_t pid) {
   return pid <= 0 ? -1 : static_cast<int>(::syscall(kSysPidfdOpen, pid, 0));
 }
 
+// Not by the C++ library: when that is a shared one whose own calls are bound
+// lazily, binding this one takes 3 KiB of the watcher's stack.
+std::int64_t NowMs() {
+  timespec now = {};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
 }  // namespace
 
 struct ProcessWatcher::State {
-  using Clock = std::chrono::steady_clock;
   enum class Stage : std::uint8_t {
     kIdle,
     kFresh,      // to be checked once: it may have died before the watch
@@ -60,7 +67,7 @@ struct ProcessWatcher::State {
   static constexpr Index kNobody = 0xffff;
   struct Slot {
     LeaseId lease;
-    Clock::time_point due;  // kLeft: until when
+    std::int64_t due_ms = 0;  // kLeft: until when
     UniqueFd pidfd;
     UniqueFd life;
     Stage stage = Stage::kIdle;
@@ -147,7 +154,7 @@ struct ProcessWatcher::State {
   bool TakeDue(LeaseId* lease);
   void Judge(LeaseId lease);
   int PauseMs(bool has_news, int last_ms) const;
-  Clock::duration Patience() const;
+  std::int64_t PatienceMs() const;
 };
 
 namespace {
@@ -224,7 +231,7 @@ void ProcessWatcher::State::Run() {
 // With the mutex held. Not through all slots: a crowd of watchers is woken for
 // one death, and there are many slots.
 void ProcessWatcher::State::ListWhatIsDue() {
-  const Clock::time_point now = Clock::now();
+  const std::int64_t now_ms = NowMs();
   for (Index* link = &first_listed; *link != kNobody;) {
     Slot& slot = slots[*link];
     slot.is_listed = NeedsALook(slot.stage);
@@ -232,7 +239,7 @@ void ProcessWatcher::State::ListWhatIsDue() {
       *link = slot.next_listed;
       continue;
     }
-    if (slot.stage != Stage::kLeft || slot.due <= now) {
+    if (slot.stage != Stage::kLeft || slot.due_ms <= now_ms) {
       slot.next_due = first_due;
       first_due = *link;
     }
@@ -262,9 +269,8 @@ int ProcessWatcher::State::PauseMs(bool has_news, int last_ms) const {
       slot_ms = has_news || last_ms < 0 ? kFirstPauseMs
                                         : std::min(last_ms * 2, kMaxPauseMs);
     } else if (slot.stage == Stage::kLeft) {
-      const auto left =
-          std::chrono::ceil<std::chrono::milliseconds>(slot.due - Clock::now());
-      slot_ms = std::max(0, static_cast<int>(left.count()));
+      slot_ms =
+          static_cast<int>(std::max<std::int64_t>(slot.due_ms - NowMs(), 0));
     } else {
       continue;
     }
@@ -273,9 +279,9 @@ int ProcessWatcher::State::PauseMs(bool has_news, int last_ms) const {
   return pause_ms;
 }
 
-ProcessWatcher::State::Clock::duration ProcessWatcher::State::Patience() const {
-  return std::chrono::milliseconds(
-      kPatienceMs + kPatienceStepMs * (region->lease().slot % kPatienceSteps));
+std::int64_t ProcessWatcher::State::PatienceMs() const {
+  return kPatienceMs +
+         kPatienceStepMs * (region->lease().slot % kPatienceSteps);
 }
 
 // With the mutex held.
@@ -316,7 +322,7 @@ void ProcessWatcher::State::Judge(LeaseId lease) {
       return;
     }
     if (verdict == Verdict::kWasDead && slot.stage != Stage::kLeft) {
-      slot.due = Clock::now() + Patience();
+      slot.due_ms = NowMs() + PatienceMs();
       Enter(&slot, Stage::kLeft);
       return;
     }

@@ -40,7 +40,8 @@ struct SlabShape {
 // Accessors only; who may change what, and in which order, stands beside each
 // word's type. An index must be in range: they come from private tables or
 // have been checked. Nothing but unit words is backed by memory before
-// CommitGranuleWords() and CommitSlab() have succeeded.
+// CommitGranuleWords() and CommitSlab() have succeeded. Who works with them
+// only looks at one, which outlives him.
 class SharedTables {
  public:
   using Word = std::atomic<std::uint64_t>;

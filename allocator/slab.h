@@ -138,7 +138,7 @@ class SlabTable {
     return maps_ + std::size_t{head} * kMapWords;
   }
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   const PrivateTables& tables_;
   UnitTable& units_;
   PrivateMapping memory_;

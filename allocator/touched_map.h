@@ -79,7 +79,7 @@ class TouchedMap {
   static Result<const SharedTables::Word*> Find(const SharedTables& shared,
                                                 LeaseId lease);
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   LeaseId lease_;
   PrivateMapping known_memory_;
   std::atomic<std::uint8_t>* known_ = nullptr;  // by granule

@@ -76,7 +76,7 @@ class UnitClaimer {
   bool MayBeAbandoned();
   Outcome MakeReady(const ClaimedUnit& unit) const;
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   const LeaseId lease_;
   UnitLedger& ledger_;
   const NumaPlacement placement_;

@@ -116,7 +116,7 @@ class UnitTable {
   std::uint64_t PeriodBytes() const;  // with the lock held
   void EndPeriod(std::uint64_t now);
 
-  SharedTables shared_;
+  const SharedTables& shared_;
   const AllocatorOptions options_;
   UnitLedger ledger_;
   UnitClaimer claimer_;

@@ -12,30 +12,26 @@
 #include "allocator/abi.h"
 #include "allocator/errno_saver.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ZCB_LEAKS_ARE_LOOKED_FOR
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ZCB_LEAKS_ARE_LOOKED_FOR
-#endif
-#endif
-#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+#ifdef ZCB_WITH_ADDRESS_SANITIZER
 #include <sanitizer/lsan_interface.h>
 #endif
 
 namespace zcb::alloc {
 namespace {
 
-// Of addresses. What is taken in pieces of pages and more fits in, too, and
-// begins in the page where the last small thing ends.
+// Of addresses. Small pieces lie in the first page. What takes many pages, of
+// which the first bytes are used first, begins behind them, in the same one.
 constexpr std::size_t kRangeBytes = std::size_t{4} << 20;
+constexpr std::size_t kLargeBytes = kMetaPageBytes;
+constexpr std::size_t kLargeOffset = kMetaPageBytes - 4 * kLineBytes;
 
 // In ordinary memory: a child goes on behind what its parent has taken. If both
 // began anew, a word that says "my parent's" would come to life again.
 struct Range {
   std::byte* base = nullptr;
   std::size_t length_bytes = 0;
-  std::atomic<std::size_t> used_bytes{0};
+  std::atomic<std::size_t> small_end{0};  // up to kLargeOffset
+  std::atomic<std::size_t> large_end{kLargeOffset};
 };
 
 // word     written by           read by  edge
@@ -49,17 +45,28 @@ void NoteError() {
   last_error.store(errno, std::memory_order_relaxed);
 }
 
-std::byte* TakeFrom(Range* range, std::size_t bytes) {
-  // relaxed: nobody else has these bytes, and nothing is handed on
-  std::size_t used = range->used_bytes.load(std::memory_order_relaxed);
-  while (bytes <= range->length_bytes - used) {
-    if (range->used_bytes.compare_exchange_weak(used, used + bytes,
-                                                std::memory_order_relaxed,
-                                                std::memory_order_relaxed)) {
-      return range->base + used;
+// The first `bytes` between `*end` and `limit`; nullptr: there are not so many.
+std::byte* TakeBelow(std::size_t limit, std::size_t bytes, Range* range,
+                     std::atomic<std::size_t>* end) {
+  // relaxed, both: nobody else has these bytes, and nothing is handed on
+  std::size_t at = end->load(std::memory_order_relaxed);
+  while (bytes <= limit - at) {
+    if (end->compare_exchange_weak(at, at + bytes, std::memory_order_relaxed,
+                                   std::memory_order_relaxed)) {
+      return range->base + at;
     }
   }
   return nullptr;
+}
+
+std::byte* TakeFrom(Range* range, std::size_t bytes) {
+  std::byte* piece = nullptr;
+  if (bytes < kLargeBytes) {
+    piece = TakeBelow(kLargeOffset, bytes, range, &range->small_end);
+  }
+  return piece != nullptr
+             ? piece
+             : TakeBelow(range->length_bytes, bytes, range, &range->large_end);
 }
 
 std::unique_ptr<Range> Map(std::size_t bytes) {
@@ -70,8 +77,8 @@ std::unique_ptr<Range> Map(std::size_t bytes) {
     return nullptr;
   }
   range->length_bytes =
-      std::max(kRangeBytes, (bytes + kMetaPageBytes - 1) / kMetaPageBytes *
-                                std::size_t{kMetaPageBytes});
+      std::max(kRangeBytes, (kLargeOffset + bytes + kMetaPageBytes - 1) /
+                                kMetaPageBytes * std::size_t{kMetaPageBytes});
   void* const base =
       ::mmap(nullptr, range->length_bytes, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -86,7 +93,7 @@ std::unique_ptr<Range> Map(std::size_t bytes) {
   }
   // A huge page for a few words would be the opposite of what this is for.
   (void)::madvise(base, range->length_bytes, MADV_NOHUGEPAGE);
-#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+#ifdef ZCB_WITH_ADDRESS_SANITIZER
   // What is found through pointers here is not lost.
   __lsan_register_root_region(base, range->length_bytes);
 #endif
@@ -105,7 +112,7 @@ Failure WipedMemory::WhyNot() {
 
 void* WipedMemory::Take(std::size_t bytes) {
   const ErrnoSaver errno_saver;
-  bytes = (bytes + kLineBytes - 1) / kLineBytes * kLineBytes;
+  bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   // acquire <- wiped.range: the range is whole
   Range* seen = current.load(std::memory_order_acquire);
   for (;;) {
@@ -123,7 +130,7 @@ void* WipedMemory::Take(std::size_t bytes) {
       (void)fresh.release();  // what was left of the old one is lost
       return piece;
     }
-#ifdef ZCB_LEAKS_ARE_LOOKED_FOR
+#ifdef ZCB_WITH_ADDRESS_SANITIZER
     __lsan_unregister_root_region(fresh->base, fresh->length_bytes);
 #endif
     ::munmap(fresh->base, fresh->length_bytes);

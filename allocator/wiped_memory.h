@@ -4,7 +4,16 @@
 
 #include <cstddef>
 
+#include "allocator/abi.h"
 #include "allocator/status.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ZCB_WITH_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ZCB_WITH_ADDRESS_SANITIZER
+#endif
+#endif
 
 namespace zcb::alloc {
 
@@ -17,6 +26,8 @@ namespace zcb::alloc {
 // Never given back. Pieces begin at cache lines.
 class WipedMemory {
  public:
+  static constexpr std::size_t kAlignment = kLineBytes;
+
   // nullptr: there is none; WhyNot() says why the last one was refused:
   // kNotSupported or kNoMemory. Any thread, also in a child whose parent had
   // other threads: takes no lock.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "allocator/status.h"
+#include "allocator/wiped_object.h"
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
 #include "cpg/open_messages.h"
@@ -54,7 +55,7 @@ cpg_zcb_message Describe(const ipc::Event& event, const void* data);
 // or something is pending and we ring ourselves. While the lock is held the
 // member is awake and nobody rings. All that wait hear one bell, the doorbell
 // or a futex: ChooseBell().
-class Handle {
+class Handle : public alloc::WipedObject<Handle> {
  public:
   Handle(Model model, const Callbacks& callbacks,
          const HandleOptionValues& options,

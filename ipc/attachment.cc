@@ -237,7 +237,7 @@ Result<std::vector<MemberAddress>> Attachment::MembersOf(
     const GroupName& name) {
   std::vector<MemberAddress> members;
   const Outcome done = ReadMembersOf(name, [&members](const GroupView& group) {
-    View view(group.entry_count());
+    View view;
     ReadViewAt(group, kNow, &view);
     for (const View::Item& item : view.items()) {
       members.push_back(item.address);

@@ -23,6 +23,7 @@
 #include "allocator/region.h"
 #include "allocator/reserved_list.h"
 #include "allocator/status.h"
+#include "allocator/wiped_object.h"
 #include "ipc/begun_message.h"
 #include "ipc/ipc_layout.h"
 #include "ipc/keep_record.h"
@@ -36,7 +37,7 @@ namespace zcb::ipc {
 // private memory. A second record would have to be written while the first is
 // given up, perhaps, and who looks through the records in between could find
 // neither.
-class KeepTable {
+class KeepTable : public alloc::WipedObject<KeepTable> {
  public:
   static Result<std::unique_ptr<KeepTable>> Make(
       std::shared_ptr<alloc::Region> region, const IpcGeometry& geometry);

@@ -15,6 +15,7 @@
 
 #include "allocator/buffer_ref.h"
 #include "allocator/status.h"
+#include "allocator/wiped_object.h"
 #include "ipc/attachment.h"
 #include "ipc/begun_message.h"
 #include "ipc/burst_pause.h"
@@ -67,7 +68,7 @@ struct EmptyPlace {
 // Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
 // the sleep calls from one thread at a time (cpg/ holds a handle's lock).
 // Everything is lock-free across processes: no call waits for another process.
-class Member {
+class Member : public alloc::WipedObject<Member> {
  public:
   // Leaves as a process that goes: the others see "process down".
   ~Member();

@@ -2,9 +2,12 @@
 #ifndef ZCB_IPC_VIEW_H_
 #define ZCB_IPC_VIEW_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <span>
 
+#include "allocator/private_mapping.h"
 #include "ipc/member_address.h"
 
 namespace zcb::ipc {
@@ -16,8 +19,9 @@ struct ViewChange {
   bool is_self = false;  // the change is about the member that reads it
 };
 
-// Ordinary memory of one member; not thread-safe. Room for every entry of the
-// member table is taken at construction: no allocation when the view changes.
+// Ordinary memory of one member; not thread-safe. It grows with the view. Room
+// for every entry of the member table is there from the beginning, for when
+// malloc has none; it is not touched before that.
 class View {
  public:
   struct Item {
@@ -27,20 +31,30 @@ class View {
   };
 
   View() = default;
-  explicit View(std::size_t capacity) { items_.reserve(capacity); }
+  // At most `capacity` members; adding one cannot fail. Without: it may throw
+  // bad_alloc. This may.
+  explicit View(std::size_t capacity);
 
   // Sorted by (node, pid).
-  const std::vector<Item>& items() const { return items_; }
+  std::span<const Item> items() const { return {items_, size_}; }
   bool Contains(std::uint16_t entry, std::uint16_t entry_generation) const;
   // False if it was there already.
   bool Add(const Item& item);
   // False if it was not there; otherwise `removed` is what was.
   bool Remove(std::uint16_t entry, std::uint16_t entry_generation,
               Item* removed);
-  void Clear() { items_.clear(); }
+  void Clear() { size_ = 0; }
 
  private:
-  std::vector<Item> items_;
+  static constexpr std::size_t kFew = 20;
+  void Grow();
+  Item* Find(std::uint16_t entry, std::uint16_t entry_generation) const;
+
+  Item* items_ = nullptr;  // in one of the two below
+  std::size_t size_ = 0;
+  std::size_t capacity_ = 0;
+  std::unique_ptr<Item[]> grown_;
+  alloc::PrivateMapping all_;
 };
 
 }  // namespace zcb::ipc
