@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "allocator/abi.h"
 
@@ -15,7 +17,10 @@ Result<RegionFacts> RegionFacts::Read(int meta_fd,
   if (meta_file_bytes < kMetaPageBytes) {
     return {Status::kLibrary, "the region's meta file is truncated"};
   }
-  RegionHeader header = {};
+  // Not on the stack: a kilobyte more of it would be touched for nothing else.
+  const std::unique_ptr<RegionHeader> read(new (std::nothrow) RegionHeader());
+  if (read == nullptr) return {Status::kNoMemory, "no private memory"};
+  RegionHeader& header = *read;
   constexpr std::size_t kImmutableBytes =
       offsetof(RegionHeader, checksum) + sizeof(RegionHeader::checksum);
   auto* bytes = reinterpret_cast<std::byte*>(&header);

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "allocator/region_options.h"
 #include "allocator/status.h"
@@ -31,11 +33,14 @@ struct FileId {
 };
 
 // A name under which exactly the file of a descriptor is found, also of one
-// opened with O_PATH. No allocation: also where destructors ring.
+// opened with O_PATH. No allocation: also where destructors ring. Not by
+// printf(3), which takes a kilobyte of stack.
 class DescriptorPath {
  public:
   explicit DescriptorPath(int fd) {
-    std::snprintf(text_.data(), text_.size(), "/proc/self/fd/%d", fd);
+    constexpr std::string_view kDirectory = "/proc/self/fd/";
+    char* const number = std::ranges::copy(kDirectory, text_.data()).out;
+    *std::to_chars(number, text_.data() + text_.size() - 1, fd).ptr = '\0';
   }
   const char* c_str() const { return text_.data(); }
 

@@ -24,7 +24,7 @@ Member::Member(std::shared_ptr<Attachment> attachment, const GroupView& group,
       address_{attachment_->node_id(), static_cast<std::uint32_t>(getpid())},
       prefetch_(attachment_->prefetch()),
       pause_(attachment_->burst_pause_ns()),
-      view_(group.entry_count()),
+      view_(group.entry_count(), group.EntryHigh() + std::size_t{1}),
       reclaim_pace_(attachment_->reclaim_pace()) {}
 
 RingAnswer Member::PublishOwn(Control kind, std::uint64_t* position) {

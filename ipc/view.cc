@@ -7,12 +7,13 @@
 
 namespace zcb::ipc {
 
-View::View(std::size_t capacity) : all_(capacity * sizeof(Item)) {
+View::View(std::size_t capacity, std::size_t expected)
+    : all_(capacity * sizeof(Item)) {
   if (!all_.ok()) throw std::bad_alloc();
+  Grow(expected);
 }
 
-void View::Grow() {
-  const std::size_t wanted = std::max(kFew, capacity_ * 2);
+void View::Grow(std::size_t wanted) {
   std::unique_ptr<Item[]> fresh(new (std::nothrow) Item[wanted]);
   if (fresh == nullptr && !all_.ok()) throw std::bad_alloc();
   Item* const to = fresh != nullptr ? fresh.get() : all_.as<Item>();
@@ -37,7 +38,7 @@ bool View::Contains(std::uint16_t entry, std::uint16_t entry_generation) const {
 
 bool View::Add(const Item& item) {
   if (Contains(item.entry, item.entry_generation)) return false;
-  if (size_ == capacity_) Grow();
+  if (size_ == capacity_) Grow(std::max(kFew, capacity_ * 2));
   Item* const end = items_ + size_;
   Item* const after = std::ranges::upper_bound(
       items_, end, item.address, {}, [](const Item& i) { return i.address; });

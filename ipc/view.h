@@ -24,6 +24,7 @@ struct ViewChange {
 // malloc has none; it is not touched before that.
 class View {
  public:
+  static constexpr std::size_t kFew = 8;
   struct Item {
     MemberAddress address;
     std::uint16_t entry = 0;
@@ -31,9 +32,9 @@ class View {
   };
 
   View() = default;
-  // At most `capacity` members; adding one cannot fail. Without: it may throw
-  // bad_alloc. This may.
-  explicit View(std::size_t capacity);
+  // At most `capacity` members, at first about `expected`; adding one cannot
+  // fail. Without: it may throw bad_alloc. This may.
+  explicit View(std::size_t capacity, std::size_t expected = kFew);
 
   // Sorted by (node, pid).
   std::span<const Item> items() const { return {items_, size_}; }
@@ -46,8 +47,7 @@ class View {
   void Clear() { size_ = 0; }
 
  private:
-  static constexpr std::size_t kFew = 20;
-  void Grow();
+  void Grow(std::size_t wanted);
   Item* Find(std::uint16_t entry, std::uint16_t entry_generation) const;
 
   Item* items_ = nullptr;  // in one of the two below
