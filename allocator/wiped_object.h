@@ -70,10 +70,11 @@ class WipedObject {
   static void GiveList(Piece* list) noexcept {
     Piece* seen = nullptr;  // which is what our last one's next says
     Piece* last = nullptr;
-    // release -> wiped.free: we have finished with it; acquire <- wiped.free,
-    // on failure too: so have those whose pieces go behind ours.
-    while (!free_.compare_exchange_weak(seen, list, std::memory_order_acq_rel,
-                                        std::memory_order_acquire)) {
+    // release -> wiped.free: we have finished with it. Whoever acquires this
+    // acquires what goes behind it, too, since it is a read-modify-write.
+    // Failure relaxed: only pointed to.
+    while (!free_.compare_exchange_weak(seen, list, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
       if (last == nullptr) {
         for (last = list; last->next != nullptr;) last = last->next;
       }

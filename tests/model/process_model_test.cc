@@ -4,7 +4,8 @@
 //
 // models: process.state process.attach registry.make registry.install
 // models: open_allocators.make handle.grow open.grow commit_map.add hook.set
-// models: idle.look cache.orphan mark.arm sigbus.add sigbus.remove
+// models: idle.look cache.orphan mark.arm sigbus.add sigbus.remove wiped.range
+// models: wiped.free
 #include <gtest/gtest.h>
 
 // Last: it makes keywords into macros.
@@ -42,6 +43,8 @@ Making region_registry("acq_rel -> registry.install",
                        "acquire <- registry.install", "ForThisProcess()");
 Making allocators("acq_rel -> open_allocators.make",
                   "acquire <- open_allocators.make", "ForThisProcess()");
+Making wiped_range("acq_rel -> wiped.range", "acquire <- wiped.range",
+                   "Take()");
 Making* making = nullptr;
 
 struct MakeModel : rl::test_suite<MakeModel, 3> {
@@ -67,7 +70,8 @@ struct MakeModel : rl::test_suite<MakeModel, 3> {
 };
 
 TEST(ProcessModelTest, WhatIsMadeOnceIsWhole) {
-  for (Making* one : {&state, &ipc_registry, &region_registry, &allocators}) {
+  for (Making* one :
+       {&state, &ipc_registry, &region_registry, &allocators, &wiped_range}) {
     making = one;
     ExpectHolds<MakeModel>();
     ExpectEachIsNeeded<MakeModel>(one->parts);
@@ -123,6 +127,61 @@ TEST(ProcessModelTest, WhatIsPublishedIsWhole) {
     ExpectHolds<AddModel>();
     ExpectEachIsNeeded<AddModel>(one->parts);
   }
+}
+
+// --- used again
+// ---------------------------------------------------------------
+
+// Two threads delete a piece each, a third one takes what there is, all of it
+// at once, and gives back what it has no use for.
+Parts free_parts;
+Order take_free(free_parts, "acquire <- wiped.free", "Take()");
+Order give_free(free_parts, "release -> wiped.free", "GiveList()");
+
+struct FreeListModel : rl::test_suite<FreeListModel, 3> {
+  rl::atomic<int> free;  // a piece, 1 or 2
+  rl::var<int> next[3];
+  rl::var<int> bytes[3];
+
+  void before() {
+    free($) = 0;
+    for (int piece = 0; piece < 3; ++piece) {
+      next[piece]($) = 0;
+      bytes[piece]($) = 0;
+    }
+  }
+  void GiveList(int list) {
+    int seen = 0;
+    int last = 0;
+    while (!free($).compare_exchange_weak(seen, list, give_free, kRelaxed)) {
+      if (last == 0) {
+        for (last = list; next[last]($) != 0;) last = next[last]($);
+      }
+      next[last]($) = seen;
+    }
+  }
+  void thread(unsigned index) {
+    if (index < 2) {
+      const int piece = static_cast<int>(index) + 1;
+      bytes[piece]($) = piece;
+      next[piece]($) = 0;
+      GiveList(piece);
+      return;
+    }
+    for (int times = 0; times < 2; ++times) {
+      const int first = free($).exchange(0, take_free);
+      if (first == 0) continue;
+      const int rest = next[first]($);
+      if (rest != 0) GiveList(rest);
+      RL_ASSERT(bytes[first]($) == first);  // once, and not while it is written
+      bytes[first]($) = 0;
+    }
+  }
+};
+
+TEST(ProcessModelTest, WhatIsDeletedIsUsedAgainByOne) {
+  ExpectHolds<FreeListModel>();
+  ExpectEachIsNeeded<FreeListModel>(free_parts);
 }
 
 // --- one at a time -----------------------------------------------------------
