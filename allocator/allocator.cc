@@ -250,7 +250,9 @@ Result<BufferTicket> Allocator::Give(BufferRef ref) {
 }
 
 Result<BufferRef> Allocator::Take(BufferTicket ticket) {
-  return Checked(handover_->Take(ticket));
+  const Result<BufferRef> taken = handover_->Take(ticket);
+  if (!taken && !region_->IsOurs()) return kInherited;
+  return Checked(taken);
 }
 
 Result<BufferPlace> Allocator::BeginSendSlow(BufferRef ref) {

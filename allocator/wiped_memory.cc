@@ -30,6 +30,7 @@ constexpr std::size_t kLargeOffset = kMetaPageBytes - 4 * kLineBytes;
 struct Range {
   std::byte* base = nullptr;
   std::size_t length_bytes = 0;
+  Range* previous = nullptr;  // full, and found by those who look for leaks
   std::atomic<std::size_t> small_end{0};  // up to kLargeOffset
   std::atomic<std::size_t> large_end{kLargeOffset};
 };
@@ -122,6 +123,7 @@ void* WipedMemory::Take(std::size_t bytes) {
     std::unique_ptr<Range> fresh = Map(bytes);
     if (fresh == nullptr) return nullptr;
     std::byte* const piece = TakeFrom(fresh.get(), bytes);
+    fresh->previous = seen;
     // release -> wiped.range: the range is whole. Failure acquire <-
     // wiped.range: another thread's was first.
     if (current.compare_exchange_strong(seen, fresh.get(),

@@ -113,12 +113,16 @@ cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
 cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
   return GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
-    if (!pin) return CS_ERR_BAD_HANDLE;
-    if (message == nullptr) return CS_ERR_INVALID_PARAM;
-    if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
+    if (!pin) [[unlikely]]
+      return CS_ERR_BAD_HANDLE;
+    if (message == nullptr) [[unlikely]]
+      return CS_ERR_INVALID_PARAM;
+    if (pin->model() != Model::kZcb) [[unlikely]]
+      return CS_ERR_NOT_SUPPORTED;
     if (pin->IsQuiet()) return CS_ERR_TRY_AGAIN;
     const Handle::Lock lock(&*pin);
-    if (pin->closing()) return CS_ERR_BAD_HANDLE;
+    if (pin->closing()) [[unlikely]]
+      return CS_ERR_BAD_HANDLE;
     pin->NoteReader();
     return pin->PullNext(message);
   });

@@ -202,10 +202,13 @@ class HandleTable {
   };
 
   Slot* SlotAt(std::uint32_t index) const {
-    if (index >= kMaxHandles) return nullptr;
+    if (index >= kMaxHandles) [[unlikely]]
+      return nullptr;
     // acquire <- handle.grow: the slots are zeroed
     Slot* const slots = slots_.load(std::memory_order_acquire);
-    return slots == nullptr ? nullptr : slots + index;
+    if (slots == nullptr) [[unlikely]]
+      return nullptr;
+    return slots + index;
   }
   std::uint32_t IndexOf(const Slot* slot) const {
     // relaxed: it is a slot, so they are there
@@ -217,12 +220,14 @@ class HandleTable {
   Pin Enter(std::uint64_t handle, PinWord::Kind kind, Transition&& transition) {
     const auto check = static_cast<std::uint32_t>(handle >> 32);
     Slot* slot = SlotAt(static_cast<std::uint32_t>(handle));
-    if (slot == nullptr) return Pin();
+    if (slot == nullptr) [[unlikely]]
+      return Pin();
     // relaxed: the exchange below checks it
     std::uint64_t raw = slot->word.load(std::memory_order_relaxed);
     for (;;) {
       const auto next = transition(PinWord(raw), check);
-      if (!next) return Pin();
+      if (!next) [[unlikely]]
+        return Pin();
       // seq_cst <-> handle.pin: counted before the object's member is read (see
       // AnySender()); also acquire <- handle.open: the object is whole.
       // Failure relaxed: tried again.
@@ -240,7 +245,8 @@ class HandleTable {
     const PinWord after(
         slot->word.fetch_sub(PinWord::One(kind), std::memory_order_acq_rel) -
         PinWord::One(kind));
-    if (after.finished()) Destroy(slot);
+    if (after.finished()) [[unlikely]]
+      Destroy(slot);
   }
 
   [[gnu::noinline, gnu::cold]] void Destroy(Slot* slot) {

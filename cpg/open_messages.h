@@ -54,8 +54,10 @@ class OpenMessages {
   // Makes places 0 to `place`. May throw bad_alloc; nothing has changed then.
   void Reserve(std::size_t place) { (void)PlaceAt(place, true); }
 
-  // Precondition, of both: reserved.
-  void Open(std::size_t place_index, const ipc::BegunMessage& message) {
+  // Precondition, of both: reserved. In line, since what is pulled one by one
+  // has a place that is known when this is compiled.
+  [[gnu::always_inline]] void Open(std::size_t place_index,
+                                   const ipc::BegunMessage& message) {
     Place& place = *PlaceAt(place_index, false);
     // relaxed, both: our own word; carried by the releases of the fields
     const std::uint64_t turn = place.turn.load(std::memory_order_relaxed) + 1;
@@ -74,10 +76,16 @@ class OpenMessages {
     place.turn.store(turn + 1, std::memory_order_release);
   }
 
-  void Close(std::size_t place_index) {
+  [[gnu::always_inline]] void Close(std::size_t place_index) {
     // relaxed: nobody learns anything by it
     PlaceAt(place_index, false)
         ->payload.store(nullptr, std::memory_order_relaxed);
+  }
+
+  // The first `count` places. Not in line: whoever ends what was pulled one by
+  // one pays nothing for it.
+  [[gnu::noinline]] void CloseFirst(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) Close(i);
   }
 
   // The open message whose payload starts there, if there is one.
@@ -134,9 +142,12 @@ class OpenMessages {
            place.turn.load(std::memory_order_relaxed) == turn;
   }
 
-  Place* PlaceAt(std::size_t index, bool make) {
-    if (index < kPlacesInside) return &places_[index];
-    index -= kPlacesInside;
+  [[gnu::always_inline]] Place* PlaceAt(std::size_t index, bool make) {
+    return index < kPlacesInside ? &places_[index]
+                                 : PlaceInChunk(index - kPlacesInside, make);
+  }
+  [[gnu::noinline, gnu::cold]] Place* PlaceInChunk(std::size_t index,
+                                                   bool make) {
     for (std::atomic<Chunk*>* link = &next_;; index -= kPlacesPerChunk) {
       // relaxed: written by whoever holds the lock, like us
       Chunk* chunk = link->load(std::memory_order_relaxed);

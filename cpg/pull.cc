@@ -86,7 +86,7 @@ void Handle::EndPulled() {
   if (pulled_.batch_count == 0) {
     open_.Close(kPulledPlace);
   } else {
-    for (std::size_t i = 0; i < pulled_.batch_count; ++i) open_batch_.Close(i);
+    open_batch_.CloseFirst(pulled_.batch_count);
     member->DoneBatch(pulled_.batch_count - 1);
     pulled_.batch_count = 0;
   }

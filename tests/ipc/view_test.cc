@@ -59,7 +59,8 @@ TEST(ViewTest, HasRoomForEveryEntry) {
 }
 
 TEST(ViewTest, GrowsWithoutMallocAndKeepsWhatItHas) {
-  for (const std::uint16_t before : {0, 1, 8, 9, 100}) {
+  for (const int count : {0, 1, 8, 9, 100}) {
+    const auto before = static_cast<std::uint16_t>(count);
     View view(kCapacity);
     for (std::uint16_t i = 0; i < before; ++i) view.Add(ItemOf(i));
     refuse = true;

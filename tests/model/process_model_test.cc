@@ -139,12 +139,12 @@ Order take_free(free_parts, "acquire <- wiped.free", "Take()");
 Order give_free(free_parts, "release -> wiped.free", "GiveList()");
 
 struct FreeListModel : rl::test_suite<FreeListModel, 3> {
-  rl::atomic<int> free;  // a piece, 1 or 2
+  rl::atomic<int> head;  // a piece, 1 or 2
   rl::var<int> next[3];
   rl::var<int> bytes[3];
 
   void before() {
-    free($) = 0;
+    head($) = 0;
     for (int piece = 0; piece < 3; ++piece) {
       next[piece]($) = 0;
       bytes[piece]($) = 0;
@@ -153,7 +153,7 @@ struct FreeListModel : rl::test_suite<FreeListModel, 3> {
   void GiveList(int list) {
     int seen = 0;
     int last = 0;
-    while (!free($).compare_exchange_weak(seen, list, give_free, kRelaxed)) {
+    while (!head($).compare_exchange_weak(seen, list, give_free, kRelaxed)) {
       if (last == 0) {
         for (last = list; next[last]($) != 0;) last = next[last]($);
       }
@@ -169,7 +169,7 @@ struct FreeListModel : rl::test_suite<FreeListModel, 3> {
       return;
     }
     for (int times = 0; times < 2; ++times) {
-      const int first = free($).exchange(0, take_free);
+      const int first = head($).exchange(0, take_free);
       if (first == 0) continue;
       const int rest = next[first]($);
       if (rest != 0) GiveList(rest);
