@@ -26,7 +26,7 @@ constexpr Failure kNoPlace{Status::kLibrary,
 Allocator::Allocator(std::shared_ptr<Region> region,
                      const AllocatorOptions& options)
     : region_(std::move(region)),
-      supply_(new (std::nothrow) BufferSupply(*region_, options)) {
+      supply_(new(std::nothrow) BufferSupply(*region_, options)) {
   if (supply_ == nullptr) return;
   handover_.reset(new (std::nothrow) Handover(*supply_));
   poisons_ = options.poison;

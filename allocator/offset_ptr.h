@@ -48,15 +48,15 @@ class OffsetPtr {
   OffsetPtr(T* target) { Set(target); }   // NOLINT
   OffsetPtr(const OffsetPtr& other) { Set(other.get()); }
   template <typename U>
-  requires std::is_convertible_v<U*, T*> OffsetPtr(
-      const OffsetPtr<U>& other) {  // NOLINT
+    requires std::is_convertible_v<U*, T*>
+  OffsetPtr(const OffsetPtr<U>& other) {  // NOLINT
     Set(other.get());
   }
   // Back from OffsetPtr<void>, as static_cast does it.
   template <typename U>
-  requires(!std::is_convertible_v<U*, T*> && requires(U * from) {
-    static_cast<T*>(from);
-  }) explicit OffsetPtr(const OffsetPtr<U>& other) {
+    requires(!std::is_convertible_v<U*, T*> &&
+             requires(U* from) { static_cast<T*>(from); })
+  explicit OffsetPtr(const OffsetPtr<U>& other) {
     Set(static_cast<T*>(other.get()));
   }
   OffsetPtr& operator=(const OffsetPtr& other) { return Set(other.get()); }
@@ -71,7 +71,8 @@ class OffsetPtr {
   // For what another process wrote: the target if all of it lies within
   // `bounds`, aligned; else nullptr. Reads the pointer once.
   T* GetWithin(std::span<const std::byte> bounds) const
-      requires(!std::is_void_v<T>) {
+    requires(!std::is_void_v<T>)
+  {
     const std::int64_t stored = stored_;
     const std::uintptr_t address =
         reinterpret_cast<std::uintptr_t>(TargetOf(stored));

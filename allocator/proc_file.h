@@ -21,8 +21,8 @@ bool ForEachLine(const char* path, Visitor visit) {
   UniqueFd fd(::open(path, O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return false;
   std::string pending;
-  // Most such files have fewer bytes, and a stack that deep would be touched for
-  // nothing else.
+  // Most such files have fewer bytes, and a stack that deep would be touched
+  // for nothing else.
   std::array<char, 512> chunk;
   for (;;) {
     const ssize_t got = ::read(fd.get(), chunk.data(), chunk.size());

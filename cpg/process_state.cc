@@ -84,7 +84,7 @@ Result<std::shared_ptr<ipc::Attachment>> ProcessState::AttachDefault() {
 // on, and a detach unmaps. If it may not, the kernel detaches for us at the
 // very end, and the others reap us like any process that was killed.
 bool ProcessState::MayDetach(ipc::Attachment* attachment) const {
-  struct stat tasks {};
+  struct stat tasks{};
   // A directory's links: itself, its parent, and one per thread.
   const std::size_t most_links = 3 + attachments_.size();
   if (::stat("/proc/self/task", &tasks) == 0 && tasks.st_nlink <= most_links) {

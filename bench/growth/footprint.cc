@@ -119,7 +119,7 @@ RegionFiles ReadRegionFiles() {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(::getenv("ZCB_DIR"))) {
     if (entry.is_directory()) continue;
-    struct stat about {};
+    struct stat about{};
     if (::stat(entry.path().c_str(), &about) != 0) continue;
     const double bytes = static_cast<double>(about.st_blocks) * kBlockBytes;
     ++files.count;
