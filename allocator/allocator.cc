@@ -226,9 +226,9 @@ std::optional<BufferPlace> Allocator::Locate(BufferRef ref) const {
   return supply_->Locate(ref);
 }
 
-std::uint64_t Allocator::LocateForeignBytes(BufferRef ref) const {
-  if (ref.line() >= line_count_) return 0;
-  return supply_->LocateBytes(ref);
+std::uint64_t Allocator::LocateLargeBytes(BufferRef ref) const {
+  const auto place = supply_->OwnPlace(ref.line());
+  return place ? place->usable_bytes : 0;
 }
 
 Result<BufferTicket> Allocator::Give(BufferRef ref) {

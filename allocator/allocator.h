@@ -186,11 +186,25 @@ class Allocator {
   std::optional<BufferPlace> Locate(BufferRef ref) const;
   // The same for who only reads it: its usable bytes, or 0.
   [[gnu::always_inline]] std::uint64_t LocateBytes(BufferRef ref) const {
-    const SlabShape slab = OwnSlab(ref);
-    if (!slab.ok()) return LocateForeignBytes(ref);
+    if (ref.line() >= line_count_) [[unlikely]]
+      return 0;
+    // acquire <- slab.create: as in OwnSlab()
+    const GranuleCode code =
+        codes_[ref.granule()].load(std::memory_order_acquire);
+    if (code == kNoCode) return alloc::LocateBytes(*shared_, ref);
+    if (ClassOf(code) >= kFirstRunClass) [[unlikely]]
+      return LocateLargeBytes(ref);
+    const SlabShape slab = PrivateTables::SlabAround(ref.line(), ClassOf(code));
     return slab.IndexOfStart(ref.line()) == SlabShape::kNoStart
                ? 0
                : slab.cut().bytes();
+  }
+  // Whether it lies in a slab or an extent of ours.
+  [[gnu::always_inline]] bool IsOwn(BufferRef ref) const {
+    // acquire <- slab.create: as in OwnSlab()
+    return ref.line() < line_count_ &&
+           codes_[ref.line() / kLinesPerGranule].load(
+               std::memory_order_acquire) != kNoCode;
   }
   // The same for a buffer in a slab of ours; else not ok().
   [[gnu::always_inline]] OwnBuffer FindOwn(BufferRef ref) const {
@@ -351,7 +365,7 @@ class Allocator {
   Result<BufferPlace> BeginSendSlow(BufferRef ref);
   void ComeBackSlow(BufferRef ref);
   void StoreSlow(const OwnBuffer& own);
-  std::uint64_t LocateForeignBytes(BufferRef ref) const;
+  std::uint64_t LocateLargeBytes(BufferRef ref) const;
   // The slab of ours around a buffer's first line. Not ok(): it is none, or
   // that of runs, of extents, or somebody else's.
   [[gnu::always_inline]] SlabShape OwnSlab(BufferRef ref) const {

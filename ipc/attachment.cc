@@ -14,12 +14,12 @@ namespace zcb::ipc {
 namespace {
 
 using alloc::LeaseId;
-using alloc::LeaseWord;
 
 bool RelieveHook(void* context, bool last_resort) {
   auto* const attachment = static_cast<Attachment*>(context);
   return last_resort ? attachment->RelievePressure()
-                     : attachment->ReclaimAllGroups() != 0;
+                     : attachment->ReclaimOwn() != 0 ||
+                           attachment->ReclaimAllGroups() != 0;
 }
 
 void OnGone(void* context, LeaseId lease) {
@@ -134,7 +134,7 @@ Attachment::~Attachment() {
     return;
   }
   watcher_.reset();
-  if (allocator_ != nullptr && directory_ != nullptr && keeps_ != nullptr) {
+  if (ringer_ != nullptr) {  // else it was never whole: nothing is its own
     // Everything kept goes, then everything that our going made reclaimable.
     keeps_->LetAllGo(allocator_.get());
     directory_->ForEachGroup(
@@ -208,6 +208,7 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
       return {Status::kExist, "this process is a member of that group"};
     }
   }
+  joined_.Add(group->group_slot());
   if (const Outcome started = StartWatcher(); !started)
     return started.failure();
   ReapBeforeJoin(*group);

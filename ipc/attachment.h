@@ -24,6 +24,7 @@
 #include "ipc/doorbell.h"
 #include "ipc/group_directory.h"
 #include "ipc/group_name.h"
+#include "ipc/group_set.h"
 #include "ipc/ipc_layout.h"
 #include "ipc/ipc_options.h"
 #include "ipc/keep_table.h"
@@ -34,6 +35,7 @@
 
 namespace zcb::ipc {
 
+struct OwnFirst;
 class Member;
 
 // A payload that can be sent or freed: its buffer, and where the header goes.
@@ -152,6 +154,9 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   void ReapIfGone(alloc::LeaseId lease);
   // Reclaims every ring; how many positions. No system call, unless it rings.
   std::uint64_t ReclaimAllGroups();
+  // What this process has sent to groups that it has joined; what others have
+  // sent is left to them, as long as there is room. What came back.
+  std::uint64_t ReclaimOwn();
   // The same, and reaps every dead process; true if anything moved.
   bool RelievePressure();
 
@@ -177,7 +182,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   std::uint32_t burst_pause_ns() const { return burst_pause_ns_; }
   // Reclaims a group, and wakes whoever that (or a dead publisher) left asleep,
   // and senders that wait for room.
-  std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most);
+  std::uint64_t ReclaimGroup(const GroupView& group, std::uint64_t most,
+                             OwnFirst* own = nullptr);
   // Rings the senders that wait for room in a group, if it has some, or for
   // memory in any group, if some has come back.
   void RingForRoom(const GroupView& group, bool memory_came_back);
@@ -206,6 +212,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   // What a join can do for the region at a bounded price: see the definition.
   void ReapBeforeJoin(const GroupView& group);
   std::atomic<std::uint64_t>& MemoryWait() const;
+  GroupSet joined_;
   // Senders of this process wait for memory, maybe: a free of ours may be it.
   std::atomic<bool> memory_waited_for_{false};
 

@@ -53,8 +53,8 @@ Result<LivePayload> Attachment::FindAnyPayload(const void* payload) const {
   if (payload == nullptr) {
     return {Status::kInvalidParam, "not a payload of this region"};
   }
-  const auto in_line =
-      allocator_->RefOf(static_cast<const std::byte*>(payload) - kHeaderBytes);
+  const auto in_line = allocator_->RefOf(reinterpret_cast<const void*>(
+      reinterpret_cast<std::uintptr_t>(payload) - kHeaderBytes));
   if (in_line && allocator_->IsLive(*in_line) &&
       !aligned_pages_->Has(*in_line)) {
     return LivePayload{*in_line};

@@ -120,9 +120,10 @@ bool Attachment::ReapLaggards(const GroupView& group) {
 }
 
 std::uint64_t Attachment::ReclaimGroup(const GroupView& group,
-                                       std::uint64_t most) {
+                                       std::uint64_t most, OwnFirst* own) {
   if (SomebodyWaitsForRoom(group)) MeetOthers(group);
-  const std::uint64_t moved = Reclaim(group, allocator_.get(), *keeps_, most);
+  const std::uint64_t moved =
+      Reclaim(group, allocator_.get(), *keeps_, most, own);
   if (SomebodyMaySleep(group)) ringer_->RingSleepers(group);
   if (SomebodyWaitsForRoom(group)) RingForRoom(group, moved != 0);
   return moved;
@@ -174,6 +175,17 @@ std::uint64_t Attachment::ReclaimAllGroups() {
     moved += ReclaimGroup(group, kReclaimAll);
   });
   return moved;
+}
+
+std::uint64_t Attachment::ReclaimOwn() {
+  std::uint64_t came_back = 0;
+  joined_.ForEach([&](std::uint32_t slot) {
+    OwnFirst own;
+    if (const auto group = directory_->At(slot)) {
+      came_back += ReclaimGroup(*group, kReclaimAll, &own);
+    }
+  });
+  return came_back;
 }
 
 bool Attachment::RelievePressure() {

@@ -60,8 +60,6 @@ class BurstPause {
 
   // True: it has waited, look again. False: there is nothing.
   bool Wait() {
-    // Who asks all the time shall not ask in the middle of the answer.
-    if (found_ == 0 && most_ns_ != 0) RelaxCpu();
     const std::uint32_t pause_ns = NextNs();
     if (pause_ns == 0) return false;
     const std::int64_t end_ns = NowNs() + pause_ns;

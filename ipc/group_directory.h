@@ -38,14 +38,18 @@ class GroupDirectory {
   // Find, or make. kNoResources: the directory is full; kNoMemory.
   Result<GroupView> FindOrMake(const GroupName& name);
 
+  // The group in a slot that is linked. kNoMemory: its pages cannot be had.
+  Result<GroupView> At(std::uint32_t slot) const { return View(slot); }
   // Every group there is. False: the pages of some cannot be had, and these
   // were left out.
   template <typename Visit>
   bool ForEachGroup(Visit visit) const {
     bool is_whole = true;
+    const std::atomic<std::uint64_t>* const words = &Word(0);
     for (std::uint32_t i = 0; i < geometry_.group_count; ++i) {
       // acquire <- group.link: pages committed, name written
-      if (Word(i).load(std::memory_order_acquire) == 0) continue;
+      if (words[i].load(std::memory_order_acquire) == 0) [[likely]]
+        continue;
       if (const auto group = View(i)) {
         visit(*group);
       } else {

@@ -18,8 +18,8 @@ struct ReclaimPace {
   static constexpr std::uint64_t kLeastBytes = 4096;
   static constexpr std::uint32_t kMostMessages = IpcLimits::kMaxSlots;
 
-  std::uint32_t messages = 64;                   // ZCB_RECLAIM_MESSAGES
-  std::uint64_t bytes = std::uint64_t{2} << 20;  // ZCB_RECLAIM_BYTES
+  std::uint32_t messages = 64;                     // ZCB_RECLAIM_MESSAGES
+  std::uint64_t bytes = std::uint64_t{256} << 10;  // ZCB_RECLAIM_BYTES
 
   // kInvalidParam: out of range.
   Outcome Check() const;

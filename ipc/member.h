@@ -23,6 +23,7 @@
 #include "ipc/entry_word.h"
 #include "ipc/eviction.h"
 #include "ipc/group_view.h"
+#include "ipc/reclaim.h"
 #include "ipc/ring.h"
 #include "ipc/statistics.h"
 #include "ipc/view.h"
@@ -264,6 +265,7 @@ class Member : public alloc::WipedObject<Member> {
   // sending side: hints, any thread
   RingHints hints_;
   std::atomic<std::uint64_t> next_reclaim_{0};
+  OwnFirst own_first_;
   const ReclaimPace reclaim_pace_;
   std::atomic<std::uint64_t> bytes_since_reclaim_{0};
   std::atomic<bool> leaving_{false};

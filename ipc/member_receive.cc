@@ -176,7 +176,11 @@ Outcome Member::Next(Event* event) {
 
 Result<Event> Member::Next() {
   Result<Event> event{Event{}};
-  if (const Outcome begun = Next(&*event); !begun) event = begun.failure();
+  Outcome begun = BeginNext(&*event, Wanted::kAny);
+  if (const Outcome whole = CheckDamage(); !whole) [[unlikely]]
+    begun = whole;
+  if (!begun) [[unlikely]]
+    event = begun.failure();
   return event;  // one object, and no copy of it
 }
 

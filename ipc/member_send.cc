@@ -39,7 +39,7 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
                       std::memory_order_relaxed);
   bytes_since_reclaim_.store(0, std::memory_order_relaxed);
   HelpTail(group_, position);
-  attachment_->ReclaimGroup(group_, kReclaimAll);
+  attachment_->ReclaimGroup(group_, kReclaimAll, &own_first_);
 }
 
 LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {

@@ -39,7 +39,8 @@ std::uint64_t LimitOf(const GroupView& group, const alloc::Region& region) {
   return limit;
 }
 
-enum class Verdict : std::uint8_t { kDone, kStop };
+// kDone: it was, by somebody else. kStop: the index has moved meanwhile.
+enum class Verdict : std::uint8_t { kDone, kFreed, kStop };
 
 inline std::atomic<std::uint64_t>& WordOf(const alloc::OwnBuffer& buffer) {
   return buffer.word();
@@ -87,7 +88,7 @@ template <typename Buffer>
       } else {
         allocator->ComeBack(buffer);
       }
-      return Verdict::kDone;
+      return Verdict::kFreed;
     }
     // Retained now: go round once more and see whether anyone still holds it.
   }
@@ -118,10 +119,33 @@ bool MoveReclaimed(const GroupView& group, std::uint64_t from,
       expected, to, std::memory_order_release, std::memory_order_relaxed);
 }
 
+// Of the messages from `base`, the reclaimed index, to `end`, those of this
+// process, and leaves the index where it is; how many came back.
+std::uint64_t ReclaimOwn(const GroupView& group, alloc::Allocator* allocator,
+                         const KeepTable& keeps, std::uint64_t base,
+                         std::uint64_t end, OwnFirst* own) {
+  std::uint64_t count = 0;
+  // relaxed: a hint; who comes again finds it done
+  std::uint64_t position =
+      std::max(base, own->done_below.load(std::memory_order_relaxed));
+  for (; position < end; ++position) {
+    SlotWord slot;
+    if (ReadSlot(group, position, &slot) != RingAnswer::kOk) break;
+    if (slot.is_control() || !allocator->IsOwn(slot.ref())) continue;
+    const Verdict verdict =
+        ReclaimMessage(group, allocator, keeps, slot, position, base);
+    if (verdict == Verdict::kStop) return count;
+    if (verdict == Verdict::kFreed) ++count;
+  }
+  own->done_below.store(position, std::memory_order_relaxed);  // as above
+  return count;
+}
+
 }  // namespace
 
 std::uint64_t Reclaim(const GroupView& group, alloc::Allocator* allocator,
-                      const KeepTable& keeps, std::uint64_t most) {
+                      const KeepTable& keeps, std::uint64_t most,
+                      OwnFirst* own) {
   // Who reads zeros sees no member that has not read yet.
   if (allocator->region().IsDamaged()) return 0;
   const std::uint64_t limit = LimitOf(group, allocator->region());
@@ -130,12 +154,21 @@ std::uint64_t Reclaim(const GroupView& group, alloc::Allocator* allocator,
   if (limit <= base || limit - base > group.slot_count()) return 0;
   const std::uint64_t start = base;
   const std::uint64_t end = limit - base > most ? base + most : limit;
+  const bool own_first =
+      own != nullptr && limit - base < group.slot_count() / OwnFirst::kPart;
   // Messages are moved past in one step per run; a control record ends a run.
   std::uint64_t position = base;
   while (position < end) {
     SlotWord slot;
     if (ReadSlot(group, position, &slot) != RingAnswer::kOk) break;
     if (!slot.is_control()) {
+      if (own_first && !allocator->IsOwn(slot.ref())) [[unlikely]] {
+        if (position != base && !MoveReclaimed(group, base, position)) {
+          return base - start;
+        }
+        return position - start +
+               ReclaimOwn(group, allocator, keeps, position, end, own);
+      }
       if (ReclaimMessage(group, allocator, keeps, slot, position, base) ==
           Verdict::kStop) {
         return base - start;

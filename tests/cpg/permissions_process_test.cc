@@ -305,6 +305,7 @@ constexpr const char* kSenseless[] = {
     "ZCB_MAGAZINE_BYTES", "ZCB_RING_SLOTS",
     "ZCB_GROUP_MEMBERS",  "ZCB_RECLAIM_MESSAGES",
     "ZCB_RECLAIM_BYTES",  "ZCB_PREFETCH",
+    "ZCB_BURST_PAUSE_NS",
 };
 constexpr const char* kProgram = "/dev/shm/program";
 constexpr const char* kElsewhere = "/dev/shm/elsewhere";

@@ -15,7 +15,7 @@
 namespace zcb::fuzz {
 namespace {
 
-constexpr std::array<const char*, 19> kVariables = {
+constexpr std::array<const char*, 20> kVariables = {
     "ZCB_DIR",
     "ZCB_REGION",
     "ZCB_REGION_BYTES",
@@ -35,6 +35,7 @@ constexpr std::array<const char*, 19> kVariables = {
     "ZCB_RECLAIM_MESSAGES",
     "ZCB_RECLAIM_BYTES",
     "ZCB_PREFETCH",
+    "ZCB_BURST_PAUSE_NS",
 };
 
 void CheckName(const std::string& name) {

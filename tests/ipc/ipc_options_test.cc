@@ -18,7 +18,7 @@ using namespace testing;  // NOLINT: the fixture's helpers
 constexpr const char* kVariables[] = {
     "ZCB_RING_SLOTS",    "ZCB_GROUP_MEMBERS", "ZCB_RECLAIM_MESSAGES",
     "ZCB_RECLAIM_BYTES", "ZCB_PREFETCH",      "ZCB_NODEID",
-    "ZCB_RETAIN_BYTES"};
+    "ZCB_RETAIN_BYTES",  "ZCB_BURST_PAUSE_NS"};
 
 class IpcOptionsTest : public ::testing::Test {
  protected:
@@ -35,8 +35,9 @@ TEST_F(IpcOptionsTest, WithoutVariablesTheDefaultsHold) {
   EXPECT_EQ(options->shape.ring_slots, IpcLimits::kDefaultSlots);
   EXPECT_EQ(options->shape.group_members, IpcLimits::kDefaultEntries);
   EXPECT_EQ(options->reclaim_pace.messages, 64U);
-  EXPECT_EQ(options->reclaim_pace.bytes, 2U << 20);
+  EXPECT_EQ(options->reclaim_pace.bytes, 256U << 10);
   EXPECT_EQ(options->prefetch, 4U);
+  EXPECT_EQ(options->burst_pause_ns, 2000U);
   EXPECT_EQ(options->node_id, 1U);
   EXPECT_FALSE(options->retain_bytes.has_value());
 }
@@ -47,6 +48,7 @@ TEST_F(IpcOptionsTest, EachVariableSetsItsOption) {
   ::setenv("ZCB_RECLAIM_MESSAGES", "256", 1);
   ::setenv("ZCB_RECLAIM_BYTES", "64k", 1);
   ::setenv("ZCB_PREFETCH", "64", 1);
+  ::setenv("ZCB_BURST_PAUSE_NS", "1000000", 1);
   ::setenv("ZCB_NODEID", "4294967295", 1);
   ::setenv("ZCB_RETAIN_BYTES", "1m", 1);
   const auto options = IpcOptions::FromEnvironment();
@@ -56,6 +58,7 @@ TEST_F(IpcOptionsTest, EachVariableSetsItsOption) {
   EXPECT_EQ(options->reclaim_pace.messages, 256U);
   EXPECT_EQ(options->reclaim_pace.bytes, 64U << 10);
   EXPECT_EQ(options->prefetch, 64U);
+  EXPECT_EQ(options->burst_pause_ns, 1'000'000U);
   EXPECT_EQ(options->node_id, 0xffff'ffffU);
   EXPECT_EQ(options->retain_bytes.value_or(0), 1U << 20);
 }
@@ -159,6 +162,9 @@ TEST_F(ShapedTest, AShapeOrPaceOutOfRangeIsRefusedAndLeavesNothing) {
   options.prefetch = 65;
   EXPECT_EQ(Attachment::Open(options).status(), Status::kInvalidParam);
   options.prefetch = 0;
+  options.burst_pause_ns = 1'000'001;
+  EXPECT_EQ(Attachment::Open(options).status(), Status::kInvalidParam);
+  options.burst_pause_ns = 0;
   options.allocator.magazine_bytes = 1;
   EXPECT_EQ(Attachment::Open(options).status(), Status::kInvalidParam);
   options.allocator = {};

@@ -63,6 +63,7 @@ void AddNonsense(Producers* all) {
            Row{"ZCB_RECLAIM_MESSAGES", "32769"},
            Row{"ZCB_RECLAIM_BYTES", "4095"},
            Row{"ZCB_PREFETCH", "65"},
+           Row{"ZCB_BURST_PAUSE_NS", "1000001"},
            Row{"ZCB_IDLE_BYTES", "some"},
            Row{"ZCB_NUMA", "-1"},
            Row{"ZCB_POISON", "2"},
