@@ -19,6 +19,10 @@ constexpr std::uint32_t kHintLinesPerRefill = 256;
 // Other threads may take what this one found: each round in which they do, one
 // of them makes progress. Rounds that adopt a unit without room come on top.
 constexpr std::uint32_t kRounds = 64;
+// Between buffers of one batch that follow each other. A prime: it visits all;
+// and more than 2 KiB for small messages, which is as far as a processor sees a
+// row.
+constexpr std::uint32_t kStride = 19;
 // The scan of all words before giving up may take this share of the time.
 constexpr int kWordScanShare = 10;
 
@@ -128,7 +132,13 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
       return cache->OfClass(size_class).Pop(cache->lines);
     }
     if (const auto count = TakeBatch(size_class, out)) {
-      for (std::uint32_t i = 1; i < count; ++i) Store(batch[i], size_class);
+      // Neighbours do not follow each other: a processor that reads one after
+      // the other fetches the next ones too, out of the hands of the one that
+      // is about to write them.
+      const std::uint32_t step = count % kStride == 0 ? 1 : kStride;
+      for (std::uint32_t i = 1, at = step; i < count; ++i, at += step) {
+        Store(batch[at % count], size_class);
+      }
       return batch[0];
     }
     if (!asked) {

@@ -66,21 +66,6 @@ class BufferSupply : public WipedObject<BufferSupply> {
     }
     return LocateBuffer(shared_, ref);
   }
-  // Its usable bytes; 0: none starts there.
-  std::uint64_t LocateBytes(BufferRef ref) {
-    // relaxed: as in Locate()
-    const GranuleCode code =
-        tables_.code(ref.granule()).load(std::memory_order_relaxed);
-    if (code == kNoCode) return alloc::LocateBytes(shared_, ref);
-    if (code == kInteriorCode || ClassOf(code) >= kFirstRunClass) [[unlikely]] {
-      const auto place = OwnPlace(ref.line());
-      return place ? place->usable_bytes : 0;
-    }
-    const SlabShape slab = PrivateTables::SlabAround(ref.line(), ClassOf(code));
-    return slab.IndexOfStart(ref.line()) == SlabShape::kNoStart
-               ? 0
-               : slab.cut().bytes();
-  }
   // See Allocator.
   void ComeBack(const BufferPlace& place);
   void Collect();

@@ -126,6 +126,23 @@ TEST_F(AllocatorBasicTest, ReuseRotatesOverAFewMebibytes) {
   EXPECT_LE(seen.size(), 64U);
 }
 
+// Or a processor that reads them in turn fetches those that come next, from
+// whoever is about to write them.
+TEST_F(AllocatorBasicTest, BuffersThatFollowEachOtherAreNoNeighbours) {
+  for (const std::uint64_t bytes : {64U, 128U, 1024U}) {
+    std::vector<BufferRef> all;
+    for (int i = 0; i < 256; ++i) all.push_back(MustAlloc(bytes));
+    const std::uint32_t lines = kSizeClasses[SizeClassOf(bytes)].lines;
+    int neighbours = 0;
+    for (std::size_t i = 1; i < all.size(); ++i) {
+      neighbours += all[i].line() - all[i - 1].line() == lines;
+    }
+    // Where two batches, or two slabs, meet.
+    EXPECT_LE(neighbours, 8) << bytes;
+    FreeAll(all);
+  }
+}
+
 TEST_F(AllocatorBasicTest, ABufferMayBeFreedByAnotherThread) {
   constexpr int kCount = 5000;
   std::vector<BufferRef> all;

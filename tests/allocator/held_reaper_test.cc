@@ -2,6 +2,12 @@
 // what reapers make of them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+#include <vector>
+
 #include "allocator/touched_map.h"
 #include "allocator/unit_reaper.h"
 #include "tests/allocator/allocator_testing.h"
@@ -34,10 +40,31 @@ class HeldReaperTest : public testing::AllocatorTest {
   // A buffer of ours that somebody has taken; its granule is in the map of the
   // dead one.
   BufferPlace Taken(std::uint64_t bytes, LeaseId by = kDead) {
-    const BufferPlace place = Send(MustAlloc(bytes));
+    return TakenAt(MustAlloc(bytes), by);
+  }
+  BufferPlace TakenAt(BufferRef ref, LeaseId by = kDead) {
+    const BufferPlace place = Send(ref);
     Store(place, Load(place).Free().Give(by));
     EXPECT_TRUE(map_.Add(place.ref.granule()).ok());
     return place;
+  }
+  // Two whose words lie in one cache line, the first one first.
+  std::pair<BufferRef, BufferRef> MustAllocTwoOfALine(std::uint64_t bytes) {
+    std::vector<BufferRef> all;
+    for (int i = 0; i < 64; ++i) all.push_back(MustAlloc(bytes));
+    std::ranges::sort(all, {}, [](BufferRef ref) { return ref.line(); });
+    const auto line_of = [this](BufferRef ref) {
+      return reinterpret_cast<std::uintptr_t>(allocator().Locate(ref)->word) /
+             kCacheLineBytes;
+    };
+    const auto first = std::ranges::adjacent_find(
+        all, {}, [&](BufferRef ref) { return line_of(ref); });
+    EXPECT_NE(first, all.end());
+    const std::pair two(*first, *std::next(first));
+    for (const BufferRef ref : all) {
+      if (ref != two.first && ref != two.second) MustFree(ref);
+    }
+    return two;
   }
   // The unit around it becomes the dead one's.
   void MakeDeadOnes(const BufferPlace& place) {
@@ -157,8 +184,9 @@ TEST_F(HeldReaperTest, ReapingTwiceIsReapingOnce) {
 // The first of a line of words is given away by the dead one; while the second
 // is being judged, somebody takes the first.
 TEST_F(HeldReaperTest, WhoTakesItUnderTheReapersHandsKeepsIt) {
-  place_ = Taken(1000);
-  const BufferPlace sent = Send(MustAlloc(1000));
+  const auto [first, second] = MustAllocTwoOfALine(1000);
+  place_ = TakenAt(first);
+  const BufferPlace sent = Send(second);
   MakeDeadOnes(place_);
   Reap(
       [](void* place, BufferRef, BufferWord) {
@@ -173,8 +201,9 @@ TEST_F(HeldReaperTest, WhoTakesItUnderTheReapersHandsKeepsIt) {
 
 // Another reaper finishes while this one judges: the whole line is left alone.
 TEST_F(HeldReaperTest, ALeaseThatIsFreedUnderTheReapersHandsIsLeftAlone) {
-  place_ = Taken(1000);
-  const BufferPlace sent = Send(MustAlloc(1000));
+  const auto [first, second] = MustAllocTwoOfALine(1000);
+  place_ = TakenAt(first);
+  const BufferPlace sent = Send(second);
   MakeDeadOnes(place_);
   Reap(
       [](void* lease, BufferRef, BufferWord) {
