@@ -36,7 +36,7 @@ class ReservedList {
   T& back() const { return end()[-1]; }
   // Only up to the capacity.
   void push_back(const T& value) {
-    new (end()) T(value);
+    new (static_cast<void*>(end())) T(value);
     ++size_;
   }
   void pop_back() { --size_; }

@@ -37,11 +37,11 @@ class WipedObject {
     Give(piece);
   }
 
- protected:
+ private:
+  friend T;
   WipedObject() = default;
   ~WipedObject() = default;
 
- private:
   struct Piece {
     Piece* next;
   };

@@ -58,6 +58,11 @@ void CallbackFrame::CopyView(const ipc::View& view,
 }
 
 void CallbackFrame::SetGroup(const ipc::GroupName& group) {
+  const auto name = group.bytes();
+  if (group_.length == name.size() &&
+      std::memcmp(group_.value, name.data(), name.size()) == 0) {
+    return;  // as a rule
+  }
   FillName(group, &group_);
 }
 

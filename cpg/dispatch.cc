@@ -76,11 +76,9 @@ __attribute__((noinline, no_sanitize_address)) cs_error_t DispatchUnderLock(
 
 using zcb::cpg::DispatchUnderLock;
 using zcb::cpg::FindHandle;
-using zcb::cpg::Guarded;
 using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::Model;
-using zcb::cpg::PinWord;
 using zcb::ipc::Deadline;
 
 extern "C" {

@@ -9,7 +9,7 @@ OURS = ("zcb_native", "zcb_cpg_next")
 # What each of ours sleeps on, and the floor of that.
 SLEEPERS = {"zcb_native": "floor_futex", "zcb_cpg_futex": "floor_futex",
             "zcb_cpg_descriptor": "floor_eventfd",
-            "zcb_cpg_poll": "floor_poll"}
+            "zcb_cpg_poll": "floor_eventfd"}
 # Where no Corosync can be started: as measured on Debian's corosync 3.1.7 on 2
 # CPUs (Linux 6.18), daemon and client at real-time priority.
 COROSYNC_ONE_WAY_NS = 66_500

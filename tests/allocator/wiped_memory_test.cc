@@ -103,7 +103,9 @@ TEST(WipedObjectTest, WhatWasDeletedIsUsedAgain) {
       things.push_back(std::make_unique<Thing>(i));
       places.insert(things.back().get());
     }
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(things[i]->number, i);
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(things[i]->number, static_cast<int>(i));
+    }
   }
   EXPECT_EQ(places.size(), 5U);
 }
@@ -119,7 +121,9 @@ TEST(WipedObjectTest, AChildMayDestroyItsParentsAndMakeItsOwn) {
     thing.reset();
     std::vector<std::unique_ptr<Thing>> things;
     for (int i = 0; i < 5; ++i) things.push_back(std::make_unique<Thing>(i));
-    for (int i = 0; i < 5; ++i) EXPECT_EQ(things[i]->number, i);
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(things[i]->number, static_cast<int>(i));
+    }
   }));
   EXPECT_EQ(thing->number, 7);
 }

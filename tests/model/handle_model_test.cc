@@ -17,7 +17,6 @@ using zcb::testing::Order;
 using zcb::testing::Parts;
 
 constexpr auto kRelaxed = rl::mo_relaxed;
-constexpr auto kAcquire = rl::mo_acquire;
 constexpr auto kRelease = rl::mo_release;
 
 // --- a handle's life ---------------------------------------------------------
