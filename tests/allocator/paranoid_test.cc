@@ -69,6 +69,8 @@ TEST_F(ParanoidBooksTest, BooksInOrderPass) {
 
 TEST_F(ParanoidBooksTest, ABufferThatIsInUseAndInAMapIsNoticed) {
   if (!kIsParanoid) GTEST_SKIP() << "nobody looks in this build";
+  // In a process of its own: a forked child finds these books wiped.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   ASSERT_TRUE(supply_.Obtain(0).ok());
   std::atomic<BufferState>& state = supply_.tables().state(Mapped());
   state.store(BufferState::kLive);
@@ -78,6 +80,8 @@ TEST_F(ParanoidBooksTest, ABufferThatIsInUseAndInAMapIsNoticed) {
 
 TEST_F(ParanoidBooksTest, ABufferThatIsFreedIntoAMapTwiceIsNoticed) {
   if (!kIsParanoid) GTEST_SKIP() << "nobody looks in this build";
+  // In a process of its own: a forked child finds these books wiped.
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
   ASSERT_TRUE(supply_.Obtain(0).ok());
   const std::uint32_t line = Mapped();
   EXPECT_DEATH(supply_.slabs().Put(0, {&line, 1}), "broken");
