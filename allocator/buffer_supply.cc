@@ -23,6 +23,9 @@ constexpr std::uint32_t kRounds = 64;
 // and more than 2 KiB for small messages, which is as far as a processor sees a
 // row.
 constexpr std::uint32_t kStride = 19;
+// Larger ones are no row to a processor anyway, and buffers that are given away
+// one by one are better off with their words side by side.
+constexpr std::uint32_t kMostStridedLines = 8;
 // The scan of all words before giving up may take this share of the time.
 constexpr int kWordScanShare = 10;
 
@@ -135,7 +138,10 @@ Result<std::uint32_t> BufferSupply::Obtain(std::uint32_t size_class) {
       // Neighbours do not follow each other: a processor that reads one after
       // the other fetches the next ones too, out of the hands of the one that
       // is about to write them.
-      const std::uint32_t step = count % kStride == 0 ? 1 : kStride;
+      const bool strides =
+          kSizeClasses[size_class].lines <= kMostStridedLines &&
+          count % kStride != 0;
+      const std::uint32_t step = strides ? kStride : 1;
       for (std::uint32_t i = 1, at = step; i < count; ++i, at += step) {
         Store(batch[at % count], size_class);
       }

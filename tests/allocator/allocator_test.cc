@@ -129,7 +129,7 @@ TEST_F(AllocatorBasicTest, ReuseRotatesOverAFewMebibytes) {
 // Or a processor that reads them in turn fetches those that come next, from
 // whoever is about to write them.
 TEST_F(AllocatorBasicTest, BuffersThatFollowEachOtherAreNoNeighbours) {
-  for (const std::uint64_t bytes : {64U, 128U, 1024U}) {
+  for (const std::uint64_t bytes : {64U, 128U, 512U}) {
     std::vector<BufferRef> all;
     for (int i = 0; i < 256; ++i) all.push_back(MustAlloc(bytes));
     const std::uint32_t lines = kSizeClasses[SizeClassOf(bytes)].lines;
