@@ -82,26 +82,29 @@ Outcome Member::Batch::Prepare(const iovec& message) {
   alloc::Allocator& allocator = attachment.allocator();
   const auto live = attachment.FindLivePayload(message.iov_base);
   if (!live) return live.failure();
-  const auto buffer = allocator.BeginSend(live->buffer);
-  if (!buffer) return buffer.failure();
-  const MessagePlace place(*buffer, live->is_aligned);
+  alloc::BufferPlace buffer;
+  if (const Outcome begun = allocator.BeginSend(live->buffer, &buffer);
+      !begun) {
+    return begun;
+  }
+  const MessagePlace place(buffer, live->is_aligned);
   if (message.iov_len > place.payload_bytes()) {
-    allocator.CancelSend(*buffer);
+    allocator.CancelSend(buffer);
     return {Status::kTooBig, "longer than the buffer"};
   }
   if (place.is_aligned()) {
     // It may not have come from AllocAlignedPayload().
     if (const Outcome backed = MessagePlace::CommitHeader(
-            allocator, attachment.geometry(), buffer->ref);
+            allocator, attachment.geometry(), buffer.ref);
         !backed) {
-      allocator.CancelSend(*buffer);
+      allocator.CancelSend(buffer);
       return backed;
     }
   }
   items_[count_++] = {
-      *buffer, place.named(),
+      buffer, place.named(),
       // relaxed: Free, and ours alone to change until it is out
-      alloc::BufferWord(buffer->word->load(std::memory_order_relaxed)),
+      alloc::BufferWord(buffer.word->load(std::memory_order_relaxed)),
       place.Header(allocator, attachment.geometry()), message.iov_len};
   return {};
 }
