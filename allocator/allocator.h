@@ -206,7 +206,8 @@ class Allocator {
            codes_[ref.line() / kLinesPerGranule].load(
                std::memory_order_acquire) != kNoCode;
   }
-  // The same for a buffer in a slab of ours; else not ok().
+  // Where the word is of a buffer that starts there, in a slab of ours; else
+  // not ok().
   [[gnu::always_inline]] OwnBuffer FindOwn(BufferRef ref) const {
     const SlabShape slab = OwnSlab(ref);
     if (!slab.ok()) return {};
@@ -266,6 +267,7 @@ class Allocator {
     *place = *found;
     return {};
   }
+  // The same for who is in no hurry.
   Result<BufferPlace> BeginSend(BufferRef ref);
   // Last step before publication, after the word was stored as out. A send
   // that tries several places in a ring may call it again, without effect.

@@ -1,7 +1,6 @@
 #include "ipc/reclaim.h"
 
 #include <algorithm>
-#include <optional>
 #include <type_traits>
 
 #include "allocator/buffer_word.h"

@@ -19,7 +19,8 @@ namespace zcb::ipc {
 // when a part of the ring is in use: by then there is little left to do.
 struct OwnFirst {
   static constexpr std::uint64_t kPart = 4;  // a quarter
-  // Messages of this process below it have been reclaimed. A hint.
+  // Messages of this process below it have been reclaimed. A hint, private to
+  // the process: written and read, relaxed, by whoever reclaims with it.
   std::atomic<std::uint64_t> done_below{0};
 };
 
