@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/single_threaded.h>
 #include <unistd.h>
 
 #include <array>
@@ -47,6 +48,20 @@ int* FindEntry(int value) {
 // which take long. What a descriptor limit, or a select(2), allows.
 constexpr int kHighNumbers[] = {1000, 250};
 
+// A copy of `fd` under the highest of these that can be had and is above
+// `floor_fd`; not open: there is none.
+//
+// If threads share the table of descriptors and it has to grow, the kernel
+// waits until no processor reads the old one: 10 to 25 ms.
+UniqueFd CopyHigh(int fd, int floor_fd) {
+  for (const int number : kHighNumbers) {
+    if (number <= floor_fd) break;
+    UniqueFd higher(::fcntl(fd, F_DUPFD_CLOEXEC, number));
+    if (higher.is_open()) return higher;
+  }
+  return UniqueFd();
+}
+
 // A write end of the FIFO `draft`, which is made, numbered above `floor_fd`: a
 // kernel may close in rising order.
 Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
@@ -66,9 +81,9 @@ Result<UniqueFd> MakeWriteEnd(const RegionDirectory& directory,
       IdOfDescriptor(write_end.get()) != IdOfDescriptor(both.get())) {
     return {Status::kAccess, "a life FIFO was replaced by something else"};
   }
-  for (const int number : kHighNumbers) {
-    if (number <= floor_fd) continue;
-    UniqueFd higher(::fcntl(write_end.get(), F_DUPFD_CLOEXEC, number));
+  // Otherwise it is the watcher's thread that waits (Raise).
+  if (__libc_single_threaded) {
+    UniqueFd higher = CopyHigh(write_end.get(), floor_fd);
     if (higher.is_open()) return higher;
   }
   if (write_end.get() < floor_fd) {
@@ -134,6 +149,17 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
   write_end_ = write_end->Release();
   *entry = write_end_ + 1;
   return {};
+}
+
+void LifeFifo::Raise() {
+  const std::lock_guard<std::mutex> held(g_mutex);
+  if (!is_published()) return;
+  UniqueFd higher = CopyHigh(write_end_, write_end_);
+  if (!higher.is_open()) return;
+  int* const entry = FindEntry(write_end_ + 1);
+  ::close(write_end_);
+  write_end_ = higher.Release();
+  *entry = write_end_ + 1;
 }
 
 void LifeFifo::Withdraw(const RegionDirectory& directory) {

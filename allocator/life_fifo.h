@@ -29,6 +29,10 @@ class LifeFifo {
   Outcome Publish(const RegionDirectory& directory, std::uint16_t slot,
                   int lock_fd);
   bool is_published() const { return write_end_ >= 0; }
+  // Gives the write end the high number with which it hangs up first, where
+  // Publish() had to leave it a low one because that takes milliseconds in a
+  // program with threads; a fork waits for it. Before Withdraw() begins.
+  void Raise();
   // Unlinks the FIFO and closes the write end. Only after the lease word said
   // Free, or readers would take it for death.
   void Withdraw(const RegionDirectory& directory);

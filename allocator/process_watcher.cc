@@ -205,6 +205,7 @@ void ProcessWatcher::State::Arm(Slot* slot) const {
 }
 
 void ProcessWatcher::State::Run() {
+  region->RaiseLife();
   int pause_ms = -1;
   for (;;) {
     std::array<epoll_event, 16> events;  // little stack

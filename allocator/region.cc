@@ -318,6 +318,11 @@ Outcome Region::PublishLife() {
   }
 }
 
+void Region::RaiseLife() {
+  const ErrnoSaver errno_saver;
+  core_->life.Raise();
+}
+
 Result<UniqueFd> Region::OpenLifeOf(std::uint16_t slot) const {
   const ErrnoSaver errno_saver;
   try {

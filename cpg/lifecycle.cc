@@ -15,6 +15,10 @@
 namespace zcb::cpg {
 namespace {
 
+// What Corosync's programs get, and take as the size of their buffers. Longer
+// messages are atomic here, too.
+constexpr std::uint64_t kV1AtomicBytes = 1'047'552;
+
 // What the two models' data have in common, but for the deliver callback.
 template <typename Data>
 cs_error_t ReadCommon(const Data& data, unsigned known_flags,
@@ -49,6 +53,7 @@ cs_error_t Initialize(cpg_handle_t* handle, Model model,
   return *handle == 0 ? CS_ERR_NO_RESOURCES : CS_OK;
 }
 
+// `model` is one of the two.
 cs_error_t InitializeModel(cpg_handle_t* handle, cpg_model_t model,
                            const cpg_model_data_t* model_data, void* context) {
   Callbacks callbacks;
@@ -63,22 +68,19 @@ cs_error_t InitializeModel(cpg_handle_t* handle, cpg_model_t model,
     }
     return Initialize(handle, Model::kV1, callbacks, false, context);
   }
-  if (model == CPG_MODEL_ZCB) {
-    bool stamps_time = false;
-    if (model_data != nullptr) {
-      const auto& data =
-          *reinterpret_cast<const cpg_model_zcb_data_t*>(model_data);
-      const cs_error_t error = ReadCommon(
-          data,
-          CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF | CPG_MODEL_ZCB_SEND_TIME,
-          &callbacks);
-      if (error != CS_OK) return error;
-      callbacks.deliver_zcb = data.cpg_deliver_fn;
-      stamps_time = (data.flags & CPG_MODEL_ZCB_SEND_TIME) != 0;
-    }
-    return Initialize(handle, Model::kZcb, callbacks, stamps_time, context);
+  bool stamps_time = false;
+  if (model_data != nullptr) {
+    const auto& data =
+        *reinterpret_cast<const cpg_model_zcb_data_t*>(model_data);
+    const cs_error_t error = ReadCommon(
+        data,
+        CPG_MODEL_ZCB_DELIVER_INITIAL_TOTEM_CONF | CPG_MODEL_ZCB_SEND_TIME,
+        &callbacks);
+    if (error != CS_OK) return error;
+    callbacks.deliver_zcb = data.cpg_deliver_fn;
+    stamps_time = (data.flags & CPG_MODEL_ZCB_SEND_TIME) != 0;
   }
-  return CS_ERR_INVALID_PARAM;
+  return Initialize(handle, Model::kZcb, callbacks, stamps_time, context);
 }
 
 }  // namespace
@@ -89,6 +91,8 @@ using zcb::cpg::Guarded;
 using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::InitializeModel;
+using zcb::cpg::kV1AtomicBytes;
+using zcb::cpg::Model;
 using zcb::cpg::ProcessState;
 
 extern "C" {
@@ -109,6 +113,9 @@ cs_error_t cpg_model_initialize(cpg_handle_t* handle, cpg_model_t model,
                                 cpg_model_data_t* model_data, void* context) {
   return Guarded([&] {
     if (handle == nullptr) return CS_ERR_INVALID_PARAM;
+    if (model != CPG_MODEL_V1 && model != CPG_MODEL_ZCB) {
+      return CS_ERR_INVALID_PARAM;  // the handle stays as it was
+    }
     *handle = 0;
     const zcb::alloc::CancelShield shield;
     return InitializeModel(handle, model, model_data, context);
@@ -148,9 +155,11 @@ cs_error_t cpg_max_atomic_msgsize_get(cpg_handle_t handle, uint32_t* size) {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (size == nullptr) return CS_ERR_INVALID_PARAM;
+    const std::uint64_t most_bytes = pin->model() == Model::kV1
+                                         ? kV1AtomicBytes
+                                         : std::numeric_limits<uint32_t>::max();
     *size = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(pin->attachment().LargestPayloadBytes(),
-                                std::numeric_limits<std::uint32_t>::max()));
+        std::min(pin->attachment().LargestPayloadBytes(), most_bytes));
     return CS_OK;
   });
 }

@@ -2,6 +2,9 @@
 #include <corosync/cpg.h>
 #include <corosync/cpg_zcb.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 #include "cpg/send.h"
@@ -10,8 +13,9 @@
 namespace zcb::cpg {
 namespace {
 
-// Sends, and while there is no room waits and sends again. `count_bytes()`, for
-// a send that was refused, is what it allocates.
+// Sends, and while there is no room waits and sends again, one time at least.
+// `count_bytes()`, for a send that was refused, is what it allocates: at least
+// a byte if anything (Attachment::AllocPayload).
 template <typename CountBytes, typename Send>
 cs_error_t SendTimed(const Sender& sender, CountBytes&& count_bytes,
                      int timeout_ms, Send&& send) {
@@ -23,6 +27,8 @@ cs_error_t SendTimed(const Sender& sender, CountBytes&& count_bytes,
     error = sender->WaitForRoom(alloc_bytes, deadline);
     if (error != CS_OK) return error;
     error = send();
+    // There was room, and others took it.
+    if (error == CS_ERR_TRY_AGAIN && deadline.passed()) return CS_ERR_TIMEOUT;
   } while (error == CS_ERR_TRY_AGAIN);
   return error;
 }
@@ -84,7 +90,7 @@ cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t,
         [&] {
           std::uint64_t length_bytes = 0;  // did not overflow in the send
           (void)TotalBytes(iovec, iov_len, &length_bytes);
-          return length_bytes;
+          return std::max<std::uint64_t>(length_bytes, 1);
         },
         timeout_ms, [&] { return SendCopy(sender, iovec, iov_len); });
   });
@@ -96,7 +102,12 @@ cs_error_t cpg_zcb_mcast_timed(cpg_handle_t handle, cpg_guarantee_t, void* msg,
     const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
     if (!sender) return CS_ERR_BAD_HANDLE;
     return SendTimed(
-        sender, [&] { return sender->model() == Model::kV1 ? msg_len : 0; },
+        sender,
+        [&] {
+          return sender->model() == Model::kV1
+                     ? std::max<std::uint64_t>(msg_len, 1)
+                     : 0;
+        },
         timeout_ms, [&] { return SendBuffer(sender, msg, msg_len); });
   });
 }

@@ -26,11 +26,6 @@ cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
 
 cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
                     const Outcome& sent) {
-  // A page-aligned payload in a buffer that was not allocated as one: its
-  // header wants memory of its own.
-  if (sent.status() == Status::kNoMemory) {
-    return RefuseForMemory(sender, member, 0);
-  }
   if (sent.status() == Status::kTryAgain) {
     sender->OnRefused(member, RoomKind::kRing);
   }

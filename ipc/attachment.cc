@@ -278,9 +278,10 @@ Outcome Attachment::StartWatcher() {
   if (watcher_ != nullptr) return {};
   auto watcher = alloc::ProcessWatcher::Start(region_, &OnGone, this);
   if (!watcher) return watcher.failure();
+  // First: with a thread more its descriptor would have to wait for its number.
+  if (const Outcome life = (*watcher)->PublishLife(); !life) return life;
   // Now, when it can still be refused: later nobody hears of it.
   if (const Outcome thread = (*watcher)->StartThread(); !thread) return thread;
-  if (const Outcome life = (*watcher)->PublishLife(); !life) return life;
   watcher_ = std::move(*watcher);
   return {};
 }

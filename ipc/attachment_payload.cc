@@ -63,9 +63,10 @@ Result<LivePayload> Attachment::FindAnyPayload(const void* payload) const {
   if (!in_line && !aligned) {
     return {Status::kInvalidParam, "not a payload of this region"};
   }
-  if (!aligned || aligned->line() % MessagePlace::kLinesPerPage != 0 ||
-      !allocator_->IsLive(*aligned) ||
-      allocator_->UsableBytes(*aligned) % MessagePlace::kPageBytes != 0) {
+  // Not any buffer that begins at a page: the payload of others begins behind
+  // their header.
+  if (!aligned || !allocator_->IsLive(*aligned) ||
+      !aligned_pages_->Has(*aligned)) {
     return kNone;
   }
   return LivePayload{*aligned, true};

@@ -92,15 +92,6 @@ Outcome Member::Batch::Prepare(const iovec& message) {
     allocator.CancelSend(buffer);
     return {Status::kTooBig, "longer than the buffer"};
   }
-  if (place.is_aligned()) {
-    // It may not have come from AllocAlignedPayload().
-    if (const Outcome backed = MessagePlace::CommitHeader(
-            allocator, attachment.geometry(), buffer.ref);
-        !backed) {
-      allocator.CancelSend(buffer);
-      return backed;
-    }
-  }
   items_[count_++] = {
       buffer, place.named(),
       // relaxed: Free, and ours alone to change until it is out

@@ -99,15 +99,6 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
     allocator.CancelSend(place);
     return {Status::kTooBig, "longer than the buffer"};
   }
-  if (message.is_aligned()) {
-    // It may not have come from AllocAlignedPayload().
-    if (const Outcome backed = MessagePlace::CommitHeader(
-            allocator, attachment_->geometry(), place.ref);
-        !backed) {
-      allocator.CancelSend(place);
-      return backed;
-    }
-  }
   // relaxed: Free, and ours alone to change until it is out
   const alloc::BufferWord home(place.word->load(std::memory_order_relaxed));
   auto* const header = new (message.Header(allocator, attachment_->geometry()))

@@ -68,9 +68,12 @@ class MessagePlace {
   }
   std::byte* Header(const alloc::Allocator& allocator,
                     const IpcGeometry& geometry) const {
-    return is_aligned_ ? allocator.region().meta<std::byte>(
-                             HeaderOffset(geometry, buffer_.ref))
-                       : allocator.Pointer(buffer_.ref);
+    // Both ways, and a choice, would be more instructions than a branch.
+    if (is_aligned_) [[unlikely]] {
+      return allocator.region().meta<std::byte>(
+          HeaderOffset(geometry, buffer_.ref));
+    }
+    return allocator.Pointer(buffer_.ref);
   }
   // Backs the header of a page-aligned payload with memory. kNoMemory: there
   // is none. A system call the first time per 256 KiB of the region.

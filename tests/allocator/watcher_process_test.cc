@@ -8,10 +8,12 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "allocator/process_watcher.h"
@@ -302,6 +304,28 @@ TEST_F(WatcherTest, LifeFifoHangsUpBeforeOrdinaryDescriptors) {
     EXPECT_TRUE(mine->PublishLife().ok());
     const int life = LifeDescriptor();
     for (int i = 0; i < 200; ++i) EXPECT_LT(::dup(mine->data_fd()), life);
+  }));
+}
+
+// Where threads share the table of descriptors, to make it larger takes the
+// kernel 10 to 25 ms: the watcher's thread waits for that, not whoever joins.
+TEST_F(WatcherTest, LifeFifoIsRaisedByTheWatcherWhereThereAreThreads) {
+  ASSERT_TRUE(SucceedsInChild([&](Talk&) {
+    const rlimit limit{1024, 1024};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    const std::shared_ptr<Region> mine = Open();
+    std::promise<void> done;
+    std::thread another([&] { done.get_future().wait(); });
+    EXPECT_TRUE(mine->PublishLife().ok());
+    EXPECT_LT(LifeDescriptor(), 64) << "the table's first size";
+    auto watcher = ProcessWatcher::Start(mine, [](void*, LeaseId) {}, nullptr);
+    EXPECT_TRUE(watcher.ok());
+    EXPECT_TRUE((*watcher)->StartThread().ok());
+    while (LifeDescriptor() != 1000) std::this_thread::yield();
+    mine->RaiseLife();
+    EXPECT_EQ(LifeDescriptor(), 1000) << "once";
+    done.set_value();
+    another.join();
   }));
 }
 

@@ -199,6 +199,24 @@ TEST(MessageTest, ForeignInnerAndFreedBuffersAreRefused) {
   EXPECT_EQ(cpg_zcb_free(client.handle, buffer), CS_ERR_INVALID_PARAM);
 }
 
+// A buffer that begins at a page is still no page-aligned payload: in front of
+// its payload lies its header, which is nobody's to send or to free by.
+TEST(MessageTest, HeaderOfABufferIsNoBuffer) {
+  Client client(CPG_MODEL_ZCB);
+  client.Enter("headers");
+  for (const std::size_t bytes : {4032, 16 << 10, 64 << 10, 1 << 20, 4 << 20}) {
+    void* buffer = nullptr;
+    ASSERT_EQ(cpg_zcb_alloc(client.handle, bytes, &buffer), CS_OK) << bytes;
+    void* const header = static_cast<char*>(buffer) - 64;
+    EXPECT_EQ(cpg_zcb_free(client.handle, header), CS_ERR_INVALID_PARAM)
+        << bytes;
+    EXPECT_EQ(cpg_zcb_mcast_joined(client.handle, CPG_TYPE_AGREED, header, 128),
+              CS_ERR_INVALID_PARAM)
+        << bytes;
+    EXPECT_EQ(cpg_zcb_free(client.handle, buffer), CS_OK) << bytes;
+  }
+}
+
 TEST(MessageTest, FullRingSaysTryAgainAndFlowControlSaidSoBefore) {
   Client client;
   client.Enter("full");

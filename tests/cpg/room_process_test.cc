@@ -265,6 +265,25 @@ TEST(RoomTest, WaitForMemoryEndsWhenSomeIsFreed) {
     EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
 }
 
+// Empty messages need a buffer, too.
+TEST(RoomTest, TimedSendOfNothingEndsInTimeWhereMemoryIsFull) {
+  Client client;
+  client.Enter("memory-nothing");
+  std::vector<void*> buffers;
+  for (const std::size_t bytes : {8 << 20, 1 << 20, 32 << 10, 1 << 10, 1}) {
+    for (void* buffer : TakeAllMemory(client, bytes)) buffers.push_back(buffer);
+  }
+  char nothing = 0;
+  EXPECT_EQ(cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, nullptr, 0, 2),
+            CS_ERR_TIMEOUT);
+  EXPECT_EQ(cpg_zcb_mcast_timed(client.handle, CPG_TYPE_AGREED, &nothing, 0, 2),
+            CS_ERR_TIMEOUT);
+  for (void* each : buffers)
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+  EXPECT_EQ(cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, nullptr, 0, 2),
+            CS_OK);
+}
+
 TEST(RoomTest, DescriptorTellsOfMemoryThatCameBack) {
   constexpr std::size_t kBytes = 8 << 20;
   Client client;
