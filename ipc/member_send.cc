@@ -88,20 +88,22 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
   if (const Outcome whole = CheckDamage(); !whole) return whole;
   const auto live = attachment_->FindLivePayload(payload);
   if (!live) return live.failure();
+  // The place itself is made where it is asked: kept, it would be a copy.
+  const bool is_aligned = live->is_aligned;
   alloc::BufferPlace place;
   if (const Outcome begun = allocator.BeginSend(live->buffer, &place); !begun) {
     return begun;
   }
   // Where several send, another one may have turned it Free.
   alloc::PrefetchToWrite(place.word);
-  const MessagePlace message(place, live->is_aligned);
-  if (length_bytes > message.payload_bytes()) {
+  if (length_bytes > MessagePlace(place, is_aligned).payload_bytes()) {
     allocator.CancelSend(place);
     return {Status::kTooBig, "longer than the buffer"};
   }
   // relaxed: Free, and ours alone to change until it is out
   const alloc::BufferWord home(place.word->load(std::memory_order_relaxed));
-  auto* const header = new (message.Header(allocator, attachment_->geometry()))
+  auto* const header = new (MessagePlace(place, is_aligned)
+                                .Header(allocator, attachment_->geometry()))
       MessageHeader{0,
                     length_bytes,
                     group_.group_slot(),
@@ -147,7 +149,7 @@ Outcome Member::Send(std::byte* payload, std::uint64_t length_bytes,
     if (TryFill(group_, slot,
                 SlotWord::Message(
                     SlotWord::LapOf(slot.position, group_.slot_shift()),
-                    message.named()))) {
+                    MessagePlace(place, is_aligned).named()))) {
       // release -> ring.hints: the slots below are filled
       hints_.filled_below.store(slot.position + 1, std::memory_order_release);
       counters_.sent_messages.LossyAdd(1);

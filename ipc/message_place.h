@@ -66,7 +66,7 @@ class MessagePlace {
   std::byte* Payload(const alloc::Allocator& allocator) const {
     return allocator.Pointer(buffer_.ref) + (is_aligned_ ? 0 : kHeaderBytes);
   }
-  std::byte* Header(const alloc::Allocator& allocator,
+  [[gnu::always_inline]] std::byte* Header(const alloc::Allocator& allocator,
                     const IpcGeometry& geometry) const {
     // Both ways, and a choice, would be more instructions than a branch.
     if (is_aligned_) [[unlikely]] {
