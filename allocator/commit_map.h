@@ -52,6 +52,16 @@ class CommitMap {
     }
     return false;
   }
+  // True only if all are known, and quick to be so for what is in one run;
+  // false: Has() each.
+  bool HasRun(std::uint64_t first_page, std::uint64_t end_page) const {
+    for (const Word& word : runs_) {
+      // acquire <- commit_map.add: the run's pages were backed before it.
+      const Run run(word.load(std::memory_order_acquire));
+      if (run.Has(first_page) && end_page <= run.end()) return true;
+    }
+    return false;
+  }
   void Add(std::uint64_t page) {
     for (Word& word : runs_) {
       // relaxed: the exchange checks it

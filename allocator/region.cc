@@ -108,6 +108,7 @@ Outcome Region::CommitMeta(std::uint64_t offset_bytes,
   std::uint64_t page = offset_bytes / kMetaPageBytes;
   const std::uint64_t end_page =
       (offset_bytes + length_bytes + kMetaPageBytes - 1) / kMetaPageBytes;
+  if (known.HasRun(page, end_page)) return {};
   while (page < end_page) {
     if (known.Has(page)) {
       ++page;

@@ -1,6 +1,7 @@
 #include "ipc/group_directory.h"
 
 #include <algorithm>
+#include <span>
 
 namespace zcb::ipc {
 namespace {
@@ -45,14 +46,14 @@ Result<GroupView> GroupDirectory::View(std::uint32_t slot) const {
   return GroupView(*region_, geometry_, slot);
 }
 
-Result<GroupName> GroupDirectory::NameOf(std::uint64_t word) const {
+Result<std::span<const char>> GroupDirectory::NameOf(std::uint64_t word) const {
   constexpr Failure kDamaged{Status::kLibrary, "damaged group directory"};
   if (word == 0 || word > geometry_.name_record_count) return kDamaged;
   const Result<NameRecord*> record = Record(word - 1);
   if (!record) return record.failure();
   const std::uint32_t length = (*record)->length;  // once; checked below
   if (length > GroupName::kMaxBytes) return kDamaged;
-  return GroupName({(*record)->bytes.data(), length});
+  return std::span<const char>((*record)->bytes.data(), length);
 }
 
 Result<std::optional<GroupView>> GroupDirectory::Find(
@@ -66,7 +67,7 @@ Result<std::optional<GroupView>> GroupDirectory::Find(
     if (word == 0) return std::optional<GroupView>();
     const auto found = NameOf(word);
     if (!found) return found.failure();
-    if (*found == name) {
+    if (std::ranges::equal(*found, name.bytes())) {
       const auto view = View(slot);
       if (!view) return view.failure();
       return std::optional<GroupView>(*view);
@@ -109,7 +110,7 @@ Result<GroupView> GroupDirectory::FindOrMake(const GroupName& name) {
       failure = winner.failure();
       break;
     }
-    if (*winner == name) {
+    if (std::ranges::equal(*winner, name.bytes())) {
       // release -> group.claim: the record is free again
       record->claim.store(0, std::memory_order_release);
       return *view;
@@ -150,7 +151,7 @@ Result<std::vector<GroupName>> GroupDirectory::Names() const {
     if (word == 0) continue;
     const auto name = NameOf(word);
     if (name) {
-      names.push_back(*name);
+      names.emplace_back(*name);
     } else if (name.status() != Status::kLibrary) {
       return name.failure();
     }

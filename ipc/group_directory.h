@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "allocator/region.h"
@@ -70,8 +71,9 @@ class GroupDirectory {
   // With memory behind it; the same for a view of a group.
   Result<NameRecord*> Record(std::uint64_t index) const;
   Result<GroupView> View(std::uint32_t slot) const;
+  // Where the record lies: as it was when it was linked, if nobody damages it.
   // kLibrary: the word points nowhere (damaged).
-  Result<GroupName> NameOf(std::uint64_t word) const;
+  Result<std::span<const char>> NameOf(std::uint64_t word) const;
   Result<std::uint64_t> PrepareRecord(const GroupName& name);
   // Whether the directory points at that record.
   bool IsLinked(std::uint64_t index) const;
