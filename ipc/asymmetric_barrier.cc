@@ -7,8 +7,12 @@
 namespace zcb::ipc {
 
 bool EnableHeavyBarriers() {
-  return ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0,
-                   0) == 0;
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0,
+                0) != 0) {
+    return false;
+  }
+  internal::is_registered.store(true, std::memory_order_relaxed);  // see there
+  return true;
 }
 
 bool HeavyBarrier() {

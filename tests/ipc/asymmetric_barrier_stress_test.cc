@@ -2,14 +2,17 @@
 // and then look at what the other stores, at least one sees it.
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <thread>
 
 #include "ipc/asymmetric_barrier.h"
 #include "tests/support/child_process.h"
+#include "tests/support/refused_calls.h"
 
 namespace zcb::ipc::testing {
 namespace {
@@ -83,6 +86,32 @@ void ExpectNoneMissed(const Verdict& verdict) {
   EXPECT_EQ(verdict.missed, 0U) << "of " << verdict.judged;
 }
 
+// The light side in a child, once it is `ready`.
+template <typename Ready>
+void ExpectNoneMissedBetweenProcesses(Ready ready) {
+  void* const memory = mmap(nullptr, sizeof(Arena), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  auto* const arena = new (memory) Arena{};
+  ChildProcess child([arena, ready] {
+    if (!ready()) return 1;
+    RunLight(arena);
+    return 0;
+  });
+  ExpectNoneMissed(RunHeavy(arena));
+  EXPECT_EQ(child.Join(), 0);
+  munmap(memory, sizeof(Arena));
+}
+
+// The first test: a child inherits the registration of its parent.
+TEST(AsymmetricBarrierTest, WhoMayNotRegisterIsNeverMissedEither) {
+  ASSERT_FALSE(internal::is_registered.load(std::memory_order_relaxed));
+  ExpectNoneMissedBetweenProcesses([] {
+    return zcb::testing::RefuseCalls({{SYS_membarrier, ENOSYS}}) &&
+           !EnableHeavyBarriers();
+  });
+}
+
 TEST(AsymmetricBarrierTest, OfTwoThreadsOneAlwaysSeesTheOther) {
   ASSERT_TRUE(EnableHeavyBarriers());
   const auto arena = std::make_unique<Arena>();
@@ -92,18 +121,7 @@ TEST(AsymmetricBarrierTest, OfTwoThreadsOneAlwaysSeesTheOther) {
 }
 
 TEST(AsymmetricBarrierTest, OfTwoProcessesOneAlwaysSeesTheOther) {
-  void* const memory = mmap(nullptr, sizeof(Arena), PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(memory, MAP_FAILED);
-  auto* const arena = new (memory) Arena{};
-  ChildProcess child([arena] {
-    if (!EnableHeavyBarriers()) return 1;
-    RunLight(arena);
-    return 0;
-  });
-  ExpectNoneMissed(RunHeavy(arena));
-  EXPECT_EQ(child.Join(), 0);
-  munmap(memory, sizeof(Arena));
+  ExpectNoneMissedBetweenProcesses([] { return EnableHeavyBarriers(); });
 }
 
 }  // namespace
