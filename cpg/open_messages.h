@@ -63,9 +63,10 @@ class OpenMessages {
     const std::uint64_t turn = place.turn.load(std::memory_order_relaxed) + 1;
     place.turn.store(turn, std::memory_order_relaxed);
     // release -> open.write, all of these: behind the odd turn
-    place.where.store(
-        std::uint64_t{message.buffer.line()} << 32 | message.group_slot,
-        std::memory_order_release);
+    place.where.store(std::uint64_t{message.buffer.line()} << 32 |
+                          std::uint64_t{message.group_slot} << 16 |
+                          message.entry,
+                      std::memory_order_release);
     // release -> open.write: as above
     place.position.store(message.position, std::memory_order_release);
     // release -> open.write: as above
@@ -111,7 +112,7 @@ class OpenMessages {
   struct Place {
     std::atomic<const std::byte*> payload{nullptr};  // nullptr: none open
     std::atomic<std::uint64_t> turn{0};              // odd: just being written
-    std::atomic<std::uint64_t> where{0};             // line << 32 | group slot
+    std::atomic<std::uint64_t> where{0};  // line:32, group:16, entry:16
     std::atomic<std::uint64_t> position{0};
     std::atomic<std::uint64_t> length_bytes{0};
   };
@@ -130,7 +131,8 @@ class OpenMessages {
     // acquire <- open.write: if it is of a later turn, so is our last look
     const std::uint64_t where = place.where.load(std::memory_order_acquire);
     found->buffer = alloc::BufferRef(static_cast<std::uint32_t>(where >> 32));
-    found->group_slot = static_cast<std::uint32_t>(where);
+    found->group_slot = static_cast<std::uint32_t>(where >> 16 & 0xffff);
+    found->entry = static_cast<std::uint16_t>(where);
     // acquire <- open.write: as above
     found->position = place.position.load(std::memory_order_acquire);
     // acquire <- open.write: as above

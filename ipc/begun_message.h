@@ -17,6 +17,7 @@ struct BegunMessage {
   std::uint32_t group_slot = 0;
   std::uint64_t position = 0;
   std::uint64_t length_bytes = 0;
+  std::uint16_t entry = 0;  // the reader's, which gates the message
 };
 
 }  // namespace zcb::ipc

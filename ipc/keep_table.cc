@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "allocator/buffer_word.h"
+#include "ipc/entry_word.h"
+#include "ipc/group_view.h"
 
 namespace zcb::ipc {
 
@@ -178,6 +180,10 @@ Outcome KeepTable::Keep(alloc::Allocator* allocator,
       break;
     }
   }
+  if (!StillGates(message)) {
+    DropRecord(allocator, index);
+    return {Status::kLibrary, "evicted: it may be another message by now"};
+  }
   if (region_->IsDamaged()) {
     DropRecord(allocator, index);
     return alloc::Region::kTruncated;
@@ -185,6 +191,26 @@ Outcome KeepTable::Keep(alloc::Allocator* allocator,
   const std::lock_guard lock(mutex_);
   payloads_[index] = message.payload;
   return {};
+}
+
+// The buffer's word has 16 bits of the position: they name one message only as
+// long as our cursor is in the way of the ring. If it still is now, it was when
+// the word became kept.
+bool KeepTable::StillGates(const BegunMessage& message) const {
+  if (message.entry >= geometry_.entry_count ||
+      message.group_slot >= geometry_.group_count) {
+    return false;
+  }
+  const EntryState& entry =
+      GroupView(*region_, geometry_, message.group_slot).entry(message.entry);
+  // seq_cst <-> member.evict: not evicted, hence nothing was given back that we
+  // gate; also acquire <- member.claim: the cursor is of this membership
+  const EntryWord word(entry.word.load(std::memory_order_seq_cst));
+  // relaxed: of our process; a later membership of it, in the same entry, began
+  // behind the message
+  return word.phase() == EntryWord::Phase::kMember &&
+         word.lease() == region_->lease() &&
+         entry.cursor.load(std::memory_order_relaxed) <= message.position;
 }
 
 Outcome KeepTable::KeepAgain(const void* payload) {

@@ -98,6 +98,8 @@ class KeepTable : public alloc::WipedObject<KeepTable> {
   std::uint32_t RecordHigh(std::uint16_t lease_slot) const;
   // The same, made sure to be backed by memory; 0: they cannot be.
   std::uint32_t ReadableRecords(std::uint16_t lease_slot) const;
+  // Whether its reader was a member, and had not read on, until now.
+  bool StillGates(const BegunMessage& message) const;
   // What letting go and reaping share: a record already marked as letting.
   void FreeIfLast(alloc::Allocator* allocator, alloc::BufferRef ref) const;
 

@@ -133,7 +133,7 @@ class Member : public alloc::WipedObject<Member> {
   // What Attachment::Keep() wants, so that other threads can retain it, too.
   BegunMessage Begun(const Event& message) const {
     return {message.payload, message.buffer, group_.group_slot(),
-            message.sequence, message.length_bytes};
+            message.sequence, message.length_bytes, entry_};
   }
 
   // True if Next() would find something, or fail. Wait-free, no system call.

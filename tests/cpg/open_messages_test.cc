@@ -14,14 +14,17 @@ using ipc::BegunMessage;
 
 std::byte memory[64];
 
-// Every field says the same number, so that a mixture shows.
+// Every field says the same number, so that a mixture shows; the small ones its
+// lower half.
 BegunMessage Numbered(std::uint32_t number, std::size_t payload) {
-  return {&memory[payload], alloc::BufferRef(number), number, number, number};
+  const auto low = static_cast<std::uint16_t>(number);
+  return {&memory[payload], alloc::BufferRef(number), low, number, number, low};
 }
 bool IsWhole(const BegunMessage& message) {
   const std::uint64_t number = message.position;
-  return message.buffer.line() == number && message.group_slot == number &&
-         message.length_bytes == number;
+  return message.buffer.line() == number &&
+         message.group_slot == (number & 0xffff) &&
+         message.length_bytes == number && message.entry == (number & 0xffff);
 }
 
 TEST(OpenMessagesTest, AMessageIsFoundFromItsOpeningToItsClosing) {

@@ -171,6 +171,29 @@ TEST_F(EvictionTest, EverythingThatTheEvictedDoesIsRefused) {
   EXPECT_EQ(Entry(1).phase(), Phase::kEvicted) << "its own until it lets go";
 }
 
+// By what another thread knows of it: until it asks, the buffer's word may have
+// come to name another message, of the same place in a later lap of 65,536.
+TEST_F(EvictionTest, NothingIsKeptThroughAnEvictedReader) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  const Joined laggard = JoinGroup(*attachment_, "g");
+  ASSERT_EQ(ReadOne(*laggard.member), "join 2");
+  ASSERT_TRUE(SendText(*sender.member, "open").ok());
+  const auto event = laggard->Next();
+  const BegunMessage open = laggard->Begun(*event);
+  ASSERT_TRUE(attachment_->Keep(open).ok());
+  ASSERT_TRUE(attachment_->Release(open.payload).ok());
+  BegunMessage read = open;  // as if its reader had gone on since
+  --read.position;
+  EXPECT_EQ(attachment_->Keep(read).status(), Status::kLibrary);
+  EvictWithoutRecord(1);
+  EXPECT_EQ(attachment_->Keep(open).status(), Status::kLibrary);
+  EXPECT_EQ(attachment_->ReadStats().kept_messages, 0U);
+  laggard->Done();
+  ReadAll(*sender.member);
+  attachment_->ReclaimAllGroups();
+  EXPECT_EQ(attachment_->ReadStats().region_out_buffers, 0U);
+}
+
 TEST_F(EvictionTest, EvictedThatHasReadAllLearnsItToo) {
   const Joined sender = JoinGroup(*attachment_, "g");
   const Joined other = JoinGroup(*attachment_, "g");
