@@ -60,6 +60,8 @@ void PutEvent(const Event& event, Words* words) {
       Put(event.id, words);
       Put(event.sender, words);
       words->push_back(event.intact ? 1 : 0);
+      words->push_back(static_cast<std::uint32_t>(event.sequence >> 32));
+      words->push_back(static_cast<std::uint32_t>(event.sequence));
       words->push_back(event.mention ? 1 : 0);
       if (event.mention) Put(*event.mention, words);
       return;
@@ -84,6 +86,8 @@ Event TakeEvent(std::span<const std::uint32_t>* words) {
       event.id = reader.TakeId();
       event.sender = reader.TakeAddress();
       event.intact = reader.Word() != 0;
+      event.sequence = std::uint64_t{reader.Word()} << 32;
+      event.sequence |= reader.Word();
       if (reader.Word() != 0) event.mention = reader.TakeId();
       break;
     case Event::Kind::kView:

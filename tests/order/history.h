@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace zcb::order {
@@ -50,6 +51,8 @@ struct Event {
   MessageId id;
   Address sender;  // as the callback said
   bool intact = true;
+  // As CPG_MODEL_ZCB says it; 0: CPG_MODEL_V1, which does not.
+  std::uint64_t sequence = 0;
   // A message of another group that was in the order there before this one was
   // sent: seen by the sender, or sent by it.
   std::optional<MessageId> mention;
@@ -64,7 +67,15 @@ struct Event {
   std::uint32_t other = 0;
   std::uint32_t length = 0;
 
-  friend bool operator==(const Event&, const Event&) = default;
+  // The same event, whoever was told of it: without the sequence, which not
+  // everybody is told.
+  friend bool operator==(const Event& a, const Event& b) {
+    const auto parts = [](const Event& e) {
+      return std::tie(e.kind, e.id, e.sender, e.intact, e.mention, e.members,
+                      e.joined, e.left, e.other, e.length);
+    };
+    return parts(a) == parts(b);
+  }
 };
 
 // What one thread sent through one membership.
@@ -102,8 +113,7 @@ struct Membership {
   // a death had said so.
   bool read_until_alone = false;
   // Others may have put it out, at any time, without its knowing: its end is
-  // then a process down, whatever it did, and a send of each thread that ran
-  // into that may be lost.
+  // then a process down, whatever it did. What it sent with CS_OK came before.
   bool may_be_evicted = false;
   std::array<Lane, kLanes> lanes;
   std::vector<Event> log;

@@ -91,9 +91,8 @@ class PieceCheck {
   void CheckDelivered(const Membership& member, const Sender& sender) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
       const Lane& sent = member.lanes[lane];
-      std::uint32_t promised =
+      const std::uint32_t promised =
           member.end == End::kGone ? sent.sent : sent.before_leave;
-      if (member.may_be_evicted && promised != 0) --promised;
       const std::optional<std::uint32_t> next = sender.next[lane];
       // Not one of its messages in this piece: they may be before it.
       if (!next || *next >= promised) continue;

@@ -144,9 +144,12 @@ class Participant {
   bool PullBatch();
   bool TakePulled(const cpg_zcb_message& message);
   void EndRead();
-  void HearMessage(Address sender, const void* bytes, std::size_t length_bytes);
+  // Each with the sequence as Event has it.
+  void HearMessage(Address sender, const void* bytes, std::size_t length_bytes,
+                   std::uint64_t sequence);
   // The same, but for whoever listens. False: it was no message to hear.
-  bool NoteMessage(Address sender, const void* bytes, std::size_t length_bytes);
+  bool NoteMessage(Address sender, const void* bytes, std::size_t length_bytes,
+                   std::uint64_t sequence);
   void HearView(const cpg_address* members, std::size_t member_count,
                 const cpg_address* left, std::size_t left_count,
                 const cpg_address* joined, std::size_t joined_count);

@@ -41,14 +41,18 @@ struct Participant::Callbacks {
                         std::uint32_t nodeid, std::uint32_t pid, void* msg,
                         std::size_t length_bytes) {
     if (Participant* self = Of(handle)) {
-      self->HearMessage({nodeid, pid}, msg, length_bytes);
+      self->HearMessage({nodeid, pid}, msg, length_bytes, 0);
     }
   }
   static void OnDeliverInPlace(cpg_handle_t handle, const cpg_name* /*group*/,
                                std::uint32_t nodeid, std::uint32_t pid,
                                const void* msg, std::size_t length_bytes) {
     if (Participant* self = Of(handle)) {
-      self->HearMessage({nodeid, pid}, msg, length_bytes);
+      cpg_zcb_message message{};
+      if (cpg_zcb_describe(handle, msg, &message) != CS_OK) {
+        journal->Complain("a message that cannot be described");
+      }
+      self->HearMessage({nodeid, pid}, msg, length_bytes, message.sequence);
     }
   }
   static void OnChange(cpg_handle_t handle, const cpg_name* /*group*/,
@@ -92,12 +96,14 @@ void Participant::Initialize() {
 // --- events ------------------------------------------------------------------
 
 void Participant::HearMessage(Address sender, const void* bytes,
-                              std::size_t length_bytes) {
-  if (NoteMessage(sender, bytes, length_bytes)) Heard();
+                              std::size_t length_bytes,
+                              std::uint64_t sequence) {
+  if (NoteMessage(sender, bytes, length_bytes, sequence)) Heard();
 }
 
 bool Participant::NoteMessage(Address sender, const void* bytes,
-                              std::size_t length_bytes) {
+                              std::size_t length_bytes,
+                              std::uint64_t sequence) {
   if (!entry_) {
     journal_->Complain("a message without a membership");
     return false;
@@ -105,6 +111,7 @@ bool Participant::NoteMessage(Address sender, const void* bytes,
   Event event;
   event.kind = Event::Kind::kMessage;
   event.sender = sender;
+  event.sequence = sequence;
   const auto wire = ReadWire(bytes, length_bytes);
   // After its bytes were read: they were whose they seemed to be until now.
   if (mode_ != Mode::kV1 && !MaybeKeep(bytes, length_bytes)) return false;
@@ -224,7 +231,7 @@ bool Participant::PullBatch() {
       journal_->Complain("a view in the middle of a batch");
     }
     if (!NoteMessage({message.nodeid, message.pid}, message.data,
-                     message.length)) {
+                     message.length, message.sequence)) {
       break;
     }
   }
@@ -249,7 +256,8 @@ bool Participant::TakePulled(const cpg_zcb_message& message) {
   if (message.kind == CPG_ZCB_VIEW) {
     HearPulledView(message);
   } else {
-    HearMessage({message.nodeid, message.pid}, message.data, message.length);
+    HearMessage({message.nodeid, message.pid}, message.data, message.length,
+                message.sequence);
   }
   return true;
 }

@@ -1,7 +1,10 @@
 #include "tests/order/run.h"
 
+#include <corosync/cpg.h>
+#include <corosync/cpg_zcb.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +15,7 @@
 
 #include "tests/order/dice.h"
 #include "tests/order/journal.h"
+#include "tests/order/participant.h"
 #include "tests/order/worker.h"
 #include "tests/support/child_process.h"
 #include "tests/support/temp_directory.h"
@@ -47,6 +51,31 @@ struct Pipe {
   int ends[2];
 };
 
+// Sends through each group, and reads, until the next message of it is that
+// number or a later one. A buffer's word has 16 bits of it.
+void AgeRings(const GroupPlan& plan, std::uint64_t next_number) {
+  for (std::uint32_t group = plan.first; group < plan.end(); ++group) {
+    cpg_handle_t handle = 0;
+    const cpg_name name = GroupName(group);
+    if (cpg_model_initialize(&handle, CPG_MODEL_ZCB, nullptr, nullptr) !=
+            CS_OK ||
+        cpg_join(handle, &name) != CS_OK) {
+      std::abort();
+    }
+    for (std::uint64_t number = 0; number + 1 < next_number;) {
+      iovec byte{const_cast<char*>("x"), 1};
+      for (int i = 0; i < 100; ++i) {
+        if (cpg_mcast_joined(handle, CPG_TYPE_AGREED, &byte, 1) != CS_OK) {
+          std::abort();
+        }
+      }
+      cpg_zcb_message message{};
+      while (cpg_zcb_next(handle, &message) == CS_OK) number = message.sequence;
+    }
+    (void)cpg_finalize(handle);
+  }
+}
+
 class Coordinator {
  public:
   explicit Coordinator(std::uint64_t seed)
@@ -56,6 +85,15 @@ class Coordinator {
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) std::abort();
     // Small units and a region that fills up, or neither.
     setenv("ZCB_REGION_BYTES", dice_.OneIn(2) ? "32m" : "256m", 1);
+    // Rings that go round often and are full often, or not.
+    const bool is_tight = dice_.OneIn(2);
+    setenv("ZCB_RING_SLOTS", is_tight ? "1024" : "4096", 1);
+    habits_.waits = dice_.OneIn(2);
+    if (dice_.OneIn(2)) habits_.large_one_in = 64;
+    if (dice_.OneIn(3)) {
+      habits_.evicts_from = GroupPlan().first + GroupPlan().witnessed;
+      habits_.evict_after_ms = 1 + dice_.Below(30);
+    }
     for (const char* name : {"ZCB_REGION", "ZCB_NODEID", "ZCB_KEEP"}) {
       unsetenv(name);
     }
@@ -97,6 +135,8 @@ class Coordinator {
       orders.seed = seed_;
       orders.ready_to = ready_.ends[1];
       orders.stop_from = stop_.ends[0];
+      // Every second run passes a multiple of 65,536 in each group.
+      if (seed_ % 2 == 0) AgeRings(orders.plan, 65'536 - 500);
       // The last of them: what a clean exit gives back is a part of it.
       std::exit(RunWitness(&journal_, orders));
       return 0;
@@ -122,6 +162,7 @@ class Coordinator {
     WorkerOrders orders;
     orders.seed = seed_;
     orders.stream = number;
+    orders.habits = habits_;
     orders.threads = 1 + dice_.Below(3);
     orders.handles_per_thread = 1 + dice_.Below(3);
     orders.steps_per_thread = 200 + dice_.Below(800);
@@ -188,6 +229,7 @@ class Coordinator {
 
   const std::uint64_t seed_;
   Dice dice_;
+  Habits habits_;
   TempDirectory directory_;
   Journal journal_;
   Pipe ready_;

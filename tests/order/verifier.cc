@@ -6,6 +6,7 @@
 #include "tests/order/group_order.h"
 #include "tests/order/log_check.h"
 #include "tests/order/order_check.h"
+#include "tests/order/sequence_check.h"
 
 namespace zcb::order {
 
@@ -36,6 +37,8 @@ std::string_view NameOf(Violation::Kind kind) {
       return "a message again, or before its time";
     case Kind::kMessageMissing:
       return "a gap in a sender's messages";
+    case Kind::kSequenceFell:
+      return "a sequence number that is not above the one before";
     case Kind::kNeverSent:
       return "a message that was never sent";
     case Kind::kAfterOwnLeave:
@@ -52,6 +55,8 @@ std::string_view NameOf(Violation::Kind kind) {
       return "a view left out that others have";
     case Kind::kEventUnknown:
       return "an event that others have not";
+    case Kind::kSequenceDiffers:
+      return "a message under another sequence number than others have";
     case Kind::kJoinUnseen:
       return "a join that is not where others must have it";
     case Kind::kUnknownJoin:
@@ -81,6 +86,7 @@ Verdict Verify(const History& history) {
   for (const auto& [group, order] : orders) {
     CheckOrder(history, order, &verdict);
   }
+  CheckSequences(history, &verdict);
   CheckAcrossGroups(history, orders, &verdict);
   return verdict;
 }

@@ -30,17 +30,19 @@ struct Violation {
     kDamagedMessage,   // its bytes are not those that were sent
     kMessageRepeated,  // within one sending thread: again, or backwards
     kMessageMissing,   // within one sending thread: a number left out
+    kSequenceFell,     // a sequence number that is not above the one before
     kNeverSent,        // a number that its sender had not reached
     kAfterOwnLeave,    // an event behind the own leave
     kOwnLeaveMissing,  // read to the end, but the own leave is not there
     // --- a log against the others
-    kOrderDiffers,   // two events the other way round
-    kEventRepeated,  // an event again
-    kEventMissing,   // a message that others have here is left out
-    kViewMissing,    // a view that others have here is left out
-    kEventUnknown,   // another event than others have here
-    kJoinUnseen,     // nobody who must have seen its join has it
-    kUnknownJoin,    // a join that nobody asked for, or that was refused
+    kOrderDiffers,     // two events the other way round
+    kEventRepeated,    // an event again
+    kEventMissing,     // a message that others have here is left out
+    kViewMissing,      // a view that others have here is left out
+    kEventUnknown,     // another event than others have here
+    kSequenceDiffers,  // a message under another number than others have it
+    kJoinUnseen,       // nobody who must have seen its join has it
+    kUnknownJoin,      // a join that nobody asked for, or that was refused
     // --- the order against what senders know
     kSentButNotDelivered,  // a send that returned CS_OK is lost
     kEndMissing,           // ended, and never left the view
