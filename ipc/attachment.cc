@@ -202,7 +202,7 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   if (!group) return group.failure();
   if (membership == Membership::kOnePerProcess) {
     if (!RecordOwnEvictions(*group)) {
-      return {Status::kTryAgain, "the group's ring is full"};
+      return {Status::kLibrary, "damaged ring"};  // see Member::JoinRing()
     }
     if (IsMemberOf(*group)) {
       return {Status::kExist, "this process is a member of that group"};

@@ -97,7 +97,6 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   //
   // kExist        this process is a member of that group already; a member
   //               whose leave is in the order is none any more
-  // kTryAgain     the group's ring is full
   // kNoResources  no room for a group, a member or a thread
   // kNoMemory     the file system is full
   // kLibrary      damaged region

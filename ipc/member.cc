@@ -12,6 +12,15 @@
 #include "ipc/sleep_word.h"
 
 namespace zcb::ipc {
+namespace {
+
+// Messages leave two places for each entry, and no entry has more records in
+// the ring: its next join waits until its last end is reclaimed, and only who
+// stands at the reclaimed end, with its join behind it, has two ends (it was
+// put out, and left).
+constexpr Failure kNoRoomForRecord{Status::kLibrary, "damaged ring"};
+
+}  // namespace
 
 using Phase = EntryWord::Phase;
 using Control = SlotWord::Control;
@@ -84,9 +93,7 @@ Outcome Member::JoinRing() {
   const RingAnswer answer = PublishOwn(Control::kJoin, &position);
   if (answer != RingAnswer::kOk) {
     UnclaimEntry(group_, *claimed, lease);
-    return answer == RingAnswer::kFull
-               ? Outcome(Status::kTryAgain, "the group's ring is full")
-               : Outcome(Status::kLibrary, "damaged ring");
+    return kNoRoomForRecord;
   }
   in_ring_ = true;
   position_ = position;
@@ -119,9 +126,7 @@ Outcome Member::Leave() {
   const RingAnswer answer = PublishOwn(Control::kLeave, &position);
   if (answer != RingAnswer::kOk) {
     leaving_.store(false, std::memory_order_relaxed);  // nothing happened
-    return answer == RingAnswer::kFull
-               ? Outcome(Status::kTryAgain, "the group's ring is full")
-               : Outcome(Status::kLibrary, "damaged ring");
+    return kNoRoomForRecord;
   }
   if (SomebodyMaySleep(group_)) attachment_->ringer().RingSleepers(group_);
   return CheckDamage();

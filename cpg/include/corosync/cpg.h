@@ -293,8 +293,8 @@ cs_error_t cpg_dispatch(cpg_handle_t handle,
  *                               that group through another handle. (One whose
  *                               cpg_leave() has returned is not in it.)
  * @return CS_ERR_TRY_AGAIN      the own leave is not delivered yet (dispatch);
- *                               the other handle is finalized, but a thread is
- *                               still inside it; or the group's ring is full.
+ *                               or the other handle is finalized, but a thread
+ *                               is still inside it.
  * @return CS_ERR_NO_RESOURCES   too many groups or members (those count who
  * have left, until all others have read that), or no descriptor or thread is
  * left.
