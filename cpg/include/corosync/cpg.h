@@ -8,8 +8,9 @@
  * For every call, unless it says otherwise:
  *   Errors:   CS_ERR_BAD_HANDLE: no such handle, finalized (by whomever), or
  *             inherited over fork(2); a child may initialize handles of its
- *             own. CS_ERR_LIBRARY: the region is damaged, or this member was
- *             evicted: finalize the handle.
+ *             own. CS_ERR_LIBRARY: the region is damaged, which includes that
+ *             somebody has cut one of its files; or this member was evicted:
+ *             finalize the handle.
  *   Threads:  any thread, any number at a time. Sends take no lock. Calls that
  *             change or read a handle's place in its group (dispatch, join,
  *             leave, fd_get) are put in a row by a lock of that handle: they
@@ -205,8 +206,8 @@ cs_error_t cpg_initialize(cpg_handle_t* handle, cpg_callbacks_t* callbacks);
  * @return CS_ERR_INVALID_PARAM  handle is NULL, unknown model, unknown flag,
  *                               or an environment variable makes no sense.
  * @return CS_ERR_NAME_TOO_LONG  the environment names a region or a Unix group
- *                               by more than 64 bytes, or a directory by more
- *                               than 3072.
+ *                               by more than 64 bytes, a directory by more than
+ *                               3072, or a hugetlbfs by more than 255.
  * @return CS_ERR_ACCESS         the region is another user's, its files are not
  *                               safe to use, or this process may not make files
  *                               beside them.
@@ -215,7 +216,8 @@ cs_error_t cpg_initialize(cpg_handle_t* handle, cpg_callbacks_t* callbacks);
  *                               about to exit.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
  * @return CS_ERR_NO_RESOURCES   too many processes, handles, regions or
- *                               descriptors.
+ *                               descriptors; no FIFO for the handle; or, with
+ *                               ZCB_SIGBUS=1, no handler for that signal.
  * @return CS_ERR_NOT_SUPPORTED  huge pages were demanded and there are none,
  * the kernel is too old, or the region was made without room for groups.
  * @return CS_ERR_TRY_AGAIN      the region is just being made or removed.
@@ -244,12 +246,17 @@ cs_error_t cpg_finalize(cpg_handle_t handle);
  * that are dropped for want of a callback included. With edge-triggered
  * epoll(7), dispatch CS_DISPATCH_ALL each time. Do not read, write or close it.
  * Works before cpg_join().
- * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (fd is NULL)
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (fd is NULL),
+ *         CS_ERR_LIBRARY (damaged region)
  */
 cs_error_t cpg_fd_get(cpg_handle_t handle, int* fd);
 
 /**
- * The longest message one send can carry, in bytes.
+ * A length in bytes up to which a message can be sent. CPG_MODEL_V1: 1,047,552,
+ * as in Corosync, or what the region carries if that is less. CPG_MODEL_ZCB:
+ * what the region carries (its size less 64 bytes), at most 2^32 - 1. Longer
+ * ones can be sent, too, with either model, up to what the region carries, and
+ * in one piece.
  * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (size is NULL)
  */
 cs_error_t cpg_max_atomic_msgsize_get(cpg_handle_t handle, uint32_t* size);
@@ -274,7 +281,9 @@ cs_error_t cpg_context_set(cpg_handle_t handle, void* context);
  * @return CS_ERR_TRY_AGAIN   ONE_NONBLOCKING, and there is none.
  * @return CS_ERR_BAD_HANDLE  also: finalized meanwhile, here or elsewhere.
  * @return CS_ERR_NO_MEMORY   no memory for the copy; the event comes again.
- * @return CS_ERR_LIBRARY     damaged region, or this member was evicted.
+ * @return CS_ERR_LIBRARY     damaged region; this member was evicted; or a
+ *                            coroutine that had jumped out of a callback came
+ *                            back to it.
  *
  * Threads: those that dispatch one handle take turns; nesting is allowed.
  * Stack:   a few KiB. System calls: none while there is something to do, and
@@ -315,7 +324,8 @@ cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name* group);
  * @return CS_ERR_INVALID_PARAM  group is NULL.
  * @return CS_ERR_NOT_EXIST      not joined, leaving, or joined to another
  * group.
- * @return CS_ERR_LIBRARY        evicted: the others have seen it go already.
+ * @return CS_ERR_LIBRARY        evicted: the others have seen it go already; or
+ *                               damaged region.
  */
 cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group);
 
@@ -347,6 +357,8 @@ cs_error_t cpg_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @return CS_OK
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  a NULL argument.
+ * @return CS_ERR_NO_MEMORY      no memory with which to look at the group.
+ * @return CS_ERR_LIBRARY        damaged region.
  */
 cs_error_t cpg_membership_get(cpg_handle_t handle, struct cpg_name* groupName,
                               struct cpg_address* member_list,
@@ -362,7 +374,8 @@ cs_error_t cpg_local_get(cpg_handle_t handle, unsigned int* local_nodeid);
  * filled with what not all members have read, until it is less than 50 %; and
  * after a send of this handle was refused for want of memory, until as much can
  * be had. Disabled while not joined.
- * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL)
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_INVALID_PARAM (NULL),
+ *         CS_ERR_LIBRARY (damaged region)
  *
  * Progress: lock-free. Gives back what all have read; if that changes nothing,
  *           looks with a few system calls whether those behind are dead.
@@ -380,7 +393,7 @@ cs_error_t cpg_flow_control_state_get(
  * @return CS_ERR_INVALID_PARAM  buffer is NULL.
  * @return CS_ERR_NO_MEMORY      no room now.
  * @return CS_ERR_TOO_BIG        no region of this size could hold it.
- * @return CS_ERR_LIBRARY        somebody has cut the region's file.
+ * @return CS_ERR_LIBRARY        damaged region.
  *
  * Progress: wait-free and without system calls, as a rule.
  */
@@ -391,6 +404,7 @@ cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer);
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  not the start of a live buffer of this process
  *                               (foreign, inside, freed or sent already).
+ * @return CS_ERR_LIBRARY        damaged region.
  */
 cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer);
 
@@ -426,6 +440,8 @@ cs_error_t cpg_zcb_mcast_joined(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @return CS_ERR_INVALID_PARAM  output is NULL, unknown type, group missing, or
  *                               given with another type.
  * @return CS_ERR_NO_MEMORY, CS_ERR_NO_RESOURCES  no memory; too many walks.
+ * @return CS_ERR_LIBRARY        damaged region. (Groups whose names alone are
+ *                               damaged are left out of ALL and NAME_ONLY.)
  */
 cs_error_t cpg_iteration_initialize(
     cpg_handle_t handle, cpg_iteration_type_t iteration_type,

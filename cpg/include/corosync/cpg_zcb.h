@@ -51,6 +51,7 @@ extern "C" {
  *                               region.
  * @return CS_ERR_TOO_BIG        more than the region could ever hold.
  * @return CS_ERR_NO_MEMORY      not now; free something, or let others read.
+ * @return CS_ERR_LIBRARY        damaged region.
  * @return CS_ERR_BAD_HANDLE     no such handle, or it is a parent's.
  */
 cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
@@ -88,11 +89,13 @@ typedef struct {
  * @return CS_ERR_INVALID_PARAM  no such message is open on this handle, nor
  *                               kept by this process.
  * @return CS_ERR_NOT_SUPPORTED  the handle is not of CPG_MODEL_ZCB.
- * @return CS_ERR_NO_RESOURCES   this process keeps too many messages, or too
- *                               many bytes (CPG_ZCB_OPTION_RETAIN_BYTES). What
- *                               is kept twice counts twice.
+ * @return CS_ERR_NO_RESOURCES   this process keeps too many messages of the
+ *                               region, or too many bytes
+ *                               (CPG_ZCB_OPTION_RETAIN_BYTES). What is kept
+ *                               twice counts twice.
  * @return CS_ERR_NO_MEMORY      no room in the file system.
- * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe.
+ * @return CS_ERR_LIBRARY        evicted meanwhile: the bytes are not safe; or
+ *                               damaged region.
  *
  * Threads:  any. Does not wait for a callback that runs in another thread; who
  *           calls sees to it that the callback has not returned (if it has:
@@ -110,6 +113,7 @@ cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg);
  * @return CS_ERR_BAD_HANDLE     kept before fork(2), by the parent (once the
  *                               child has initialized a handle of its own:
  *                               CS_ERR_INVALID_PARAM).
+ * @return CS_ERR_LIBRARY        damaged region.
  *
  * Progress: lock-free, no system call.
  */
@@ -260,6 +264,7 @@ cs_error_t cpg_zcb_dispatch_timed(cpg_handle_t handle,
  * @return CS_ERR_BAD_HANDLE
  * @return CS_ERR_INVALID_PARAM  message is NULL, or no such message is open on
  *                               this handle.
+ * @return CS_ERR_LIBRARY        damaged region.
  *
  * Threads: that which runs the callback; others wait until it has returned.
  */
@@ -276,7 +281,9 @@ cs_error_t cpg_zcb_describe(cpg_handle_t handle, const void* msg,
  * @return CS_OK
  * @return CS_ERR_INVALID_PARAM  this process neither keeps such a message nor
  *                               has it open on the handle.
- * @return CS_ERR_TOO_BIG        more bytes than the message has.
+ * @return CS_ERR_TOO_BIG        more bytes than the message has; or than any of
+ *                               the handle's region, which may be another one
+ *                               than that of a kept message.
  * @return as cpg_mcast_joined() otherwise. The message stays as it was.
  *
  * Threads: any. Another thread may let go of a kept message meanwhile; an open
@@ -332,6 +339,7 @@ cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms);
  * @return CS_ERR_INVALID_PARAM  fd is NULL.
  * @return CS_ERR_NO_RESOURCES   no descriptor, or no doorbell, is left.
  * @return CS_ERR_NO_MEMORY      no memory, or no room in the file system.
+ * @return CS_ERR_LIBRARY        damaged region.
  */
 cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd);
 
@@ -393,7 +401,8 @@ typedef enum {
 
 /**
  * Sets an option; it holds from the next call on. The environment variable that
- * an option names sets it for all handles that are initialized afterwards.
+ * an option names sets it for all handles that are initialized afterwards;
+ * ZCB_RETAIN_BYTES, while it is set, sets it for the process at each of these.
  *
  * @return CS_OK
  * @return CS_ERR_BAD_HANDLE
@@ -456,6 +465,7 @@ struct cpg_zcb_group_stats {
  * @return CS_ERR_NAME_TOO_LONG  more than CPG_MAX_NAME_LENGTH bytes.
  * @return CS_ERR_INVALID_PARAM  stats is NULL, or its size is too small for a
  *                               single number.
+ * @return CS_ERR_NO_MEMORY      no memory with which to look at the group.
  * @return CS_ERR_LIBRARY        damaged region.
  *
  * Threads:  any; does not wait for callbacks.
@@ -498,6 +508,7 @@ struct cpg_zcb_region_info {
  * @return CS_ERR_INVALID_PARAM  info is NULL, or its size is too small for a
  *                               single number.
  * @return CS_ERR_NO_MEMORY      no memory.
+ * @return CS_ERR_LIBRARY        damaged region.
  */
 cs_error_t cpg_zcb_region_info(cpg_handle_t handle,
                                struct cpg_zcb_region_info* info);
@@ -506,7 +517,7 @@ cs_error_t cpg_zcb_region_info(cpg_handle_t handle,
  * Takes back, now, what all members have read: a slow call, for programs that
  * are about to measure memory. Sends and allocs do it by themselves.
  *
- * @return CS_OK, CS_ERR_BAD_HANDLE
+ * @return CS_OK, CS_ERR_BAD_HANDLE, CS_ERR_LIBRARY (damaged region)
  */
 cs_error_t cpg_zcb_collect(cpg_handle_t handle);
 
