@@ -1,4 +1,4 @@
-// CS_ERR_BAD_HANDLE of everything that takes a handle.
+// Everything that takes a handle, and CS_ERR_BAD_HANDLE of it.
 #include <map>
 
 #include "tests/man/producer.h"
@@ -7,11 +7,12 @@
 namespace zcb::man {
 namespace {
 
-using Call = cs_error_t (*)(cpg_handle_t);
+using Call = CallOfAHandle;
 
-// Every function of a cpg_handle_t, with arguments that would do.
-const std::map<std::string, Call>& Calls() {
-  static const std::map<std::string, Call> calls = {
+}  // namespace
+
+const std::map<std::string, CallOfAHandle>& CallsOfAHandle() {
+  static const std::map<std::string, CallOfAHandle> calls = {
       {"cpg_finalize", [](cpg_handle_t h) { return cpg_finalize(h); }},
       {"cpg_fd_get",
        [](cpg_handle_t h) {
@@ -148,6 +149,8 @@ const std::map<std::string, Call>& Calls() {
   return calls;
 }
 
+namespace {
+
 // What `call` says of `handle` in a forked child.
 cs_error_t InChild(const std::function<cs_error_t()>& call) {
   zcb::testing::ChildProcess child([&] { return static_cast<int>(call()); });
@@ -201,14 +204,14 @@ void AddOfWalks(Producers* all) {
 
 Producers BadHandleErrors() {
   Producers all;
-  for (const auto& entry : Calls()) {
+  for (const auto& entry : CallsOfAHandle()) {
     const std::string& function = entry.first;
     const Call call = entry.second;
     all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut", [call] {
                      (void)NewHandle(CPG_MODEL_ZCB);
                      return call(12345);
                    }});
-    all.push_back({function, CS_ERR_BAD_HANDLE, "NoHandleInThisProcess",
+    all.push_back({function, CS_ERR_BAD_HANDLE, "NeverGivenOut_NoHandleAtAll",
                    [call] { return call(1); }});
     all.push_back({function, CS_ERR_BAD_HANDLE, "Finalized", [call] {
                      const cpg_handle_t handle = NewMember(CPG_MODEL_ZCB);
@@ -221,6 +224,14 @@ Producers BadHandleErrors() {
                    }});
   }
   AddOfWalks(&all);
+  all.push_back({"cpg_finalize", CS_ERR_BAD_HANDLE, "BeingFinalized", [] {
+                   cs_error_t said = CS_OK;
+                   Deliver(CPG_MODEL_V1, [&](cpg_handle_t h, const void*) {
+                     MustBeOk(cpg_finalize(h));
+                     said = cpg_finalize(h);
+                   });
+                   return said;
+                 }});
   all.push_back({"cpg_zcb_release", CS_ERR_BAD_HANDLE, "NoHandleEver",
                  [] { return cpg_zcb_release(nullptr); }});
   all.push_back({"cpg_zcb_release", CS_ERR_BAD_HANDLE, "KeptByTheParent", [] {

@@ -23,10 +23,6 @@ void AddAlloc(Producers* all, const std::string& function, Alloc alloc) {
   };
   add(CS_ERR_INVALID_PARAM, "BufferIsNull",
       [alloc] { return alloc(NewHandle(), 1, nullptr); });
-  add(CS_ERR_TOO_BIG, "MoreThanTheRegion", [alloc] {
-    void* buffer = nullptr;
-    return alloc(NewHandle(), std::size_t{1} << 40, &buffer);
-  });
   add(CS_ERR_NO_MEMORY, "RegionIsFull", [alloc] {
     const cpg_handle_t handle = NewHandle();
     FillRegion(handle);
@@ -48,7 +44,19 @@ void AddAlloc(Producers* all, const std::string& function, Alloc alloc) {
     while (error == CS_OK) error = alloc(handle, 1U << 20, &buffer);
     return error;
   });
-  add(CS_ERR_LIBRARY, "DataFileIsTruncated", [alloc] {
+  add(CS_ERR_NO_MEMORY, "NotInOnePiece", [alloc] {
+    const cpg_handle_t handle = NewHandle();
+    CutRegionToPieces(handle);
+    void* buffer = nullptr;
+    return alloc(handle, kMoreThanAPiece, &buffer);
+  });
+  add(CS_ERR_LIBRARY, "TablesAreDamaged", [alloc] {
+    const cpg_handle_t handle = NewHandle();
+    DamageTables(handle);
+    void* buffer = nullptr;
+    return alloc(handle, 1U << 20, &buffer);
+  });
+  add(CS_ERR_LIBRARY, "FileIsTruncated_JustNow", [alloc] {
     const cpg_handle_t handle = NewHandle();
     Must(truncate(RegionFile("data").c_str(), 2L << 20) == 0);
     void* buffer = nullptr;
@@ -96,9 +104,9 @@ void AddRetain(Producers* all) {
                          std::function<cs_error_t()> produce) {
     all->push_back({"cpg_zcb_retain", error, cause, std::move(produce)});
   };
-  add(CS_ERR_INVALID_PARAM, "Null",
+  add(CS_ERR_INVALID_PARAM, "NeitherOpenNorKept_Null",
       [] { return cpg_zcb_retain(NewMember(CPG_MODEL_ZCB), nullptr); });
-  add(CS_ERR_INVALID_PARAM, "EndedMessage", [] {
+  add(CS_ERR_INVALID_PARAM, "NeitherOpenNorKept_Ended", [] {
     const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
     const void* const message = TakenMessage(member);
     cpg_zcb_message next{};
@@ -146,10 +154,20 @@ Producers BufferErrors() {
   Producers all;
   AddAlloc(&all, "cpg_zcb_alloc", &cpg_zcb_alloc);
   AddAlloc(&all, "cpg_zcb_alloc_aligned", &AllocPageAligned);
-  const auto aligned = [](std::size_t alignment) {
+  const auto aligned = [](std::size_t alignment, std::size_t size = 1) {
     void* buffer = nullptr;
-    return cpg_zcb_alloc_aligned(NewHandle(), 1, alignment, &buffer);
+    return cpg_zcb_alloc_aligned(NewHandle(), size, alignment, &buffer);
   };
+  all.push_back({"cpg_zcb_alloc", CS_ERR_TOO_BIG, "MoreThanTheRegion", [] {
+                   void* buffer = nullptr;
+                   return cpg_zcb_alloc(NewHandle(), kRegionBytes - 63,
+                                        &buffer);
+                 }});
+  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_TOO_BIG, "MoreThanTheRegion",
+                 [aligned] { return aligned(64, kRegionBytes - 63); }});
+  all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_TOO_BIG,
+                 "MorePagesThanTheRegion",
+                 [aligned] { return aligned(128, kRegionBytes + 1); }});
   all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM, "NoPowerOfTwo",
                  [aligned] { return aligned(96); }});
   all.push_back({"cpg_zcb_alloc_aligned", CS_ERR_INVALID_PARAM, "MoreThan2MiB",
@@ -164,7 +182,7 @@ Producers BufferErrors() {
                    return cpg_zcb_release(TakenMessage(member));
                  }});
   all.push_back(
-      {"cpg_zcb_release", CS_ERR_INVALID_PARAM, "ReleasedAlready", [] {
+      {"cpg_zcb_release", CS_ERR_INVALID_PARAM, "NotKept_ReleasedAlready", [] {
          const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
          const void* const message = TakenMessage(member);
          MustBeOk(cpg_zcb_retain(member, message));

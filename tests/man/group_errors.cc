@@ -1,14 +1,11 @@
 // Joining, leaving, and asking who is there.
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <filesystem>
 
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
-#include "tests/support/refused_calls.h"
 
 namespace zcb::man {
 namespace {
@@ -107,6 +104,16 @@ void AddJoin(Producers* all) {
     }
     return Join(handle);
   });
+  add(CS_ERR_ACCESS, "DirectoryWasChanged", [] {
+    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+    if (geteuid() == 0) {
+      Must(setresgid(65534, 65534, 65534) == 0);
+      Must(setresuid(65534, 65534, 65534) == 0);
+    }
+    const cpg_handle_t handle = NewHandle();
+    Must(chmod(RegionDirectory().c_str(), 0500) == 0);
+    return Join(handle);
+  });
   add(CS_ERR_LIBRARY, "DirectoryOfGroupsIsDamaged", [] {
     const cpg_handle_t handle = NewHandle();
     DamageDirectoryOfGroups();
@@ -183,15 +190,8 @@ void AddMembership(Producers* all) {
   add(CS_ERR_NO_MEMORY, "KernelHasNoneForTheGroupsPages", [] {
     const Idler other;
     const cpg_handle_t handle = NewHandle();
-    // What looks at pages of the region's files for the first time.
-    constexpr std::uint32_t kPopulateWrite = 23;
-    if (!zcb::testing::RefuseCalls({{SYS_madvise, ENOMEM, kPopulateWrite}})) {
-      NotHere("may not filter system calls");
-    }
-    cpg_name name = Named(kGroup);
-    cpg_address member{};
-    int count = 0;
-    return cpg_membership_get(handle, &name, &member, &count);
+    RefusePagesOfTables();
+    return Members(handle, Named(kGroup));
   });
   add(CS_ERR_NAME_TOO_LONG, "NameHas129Bytes",
       [] { return Members(NewHandle(), TooLong()); });
@@ -230,6 +230,19 @@ void AddIteration(Producers* all) {
     const NoMemory none;
     return Walk(member, CPG_ITERATION_ALL, nullptr);
   });
+  for (const cpg_iteration_type_t type :
+       {CPG_ITERATION_NAME_ONLY, CPG_ITERATION_ONE_GROUP, CPG_ITERATION_ALL}) {
+    const std::string cause =
+        "KernelHasNoneForTheGroupsPages_" + std::to_string(type);
+    add(CS_ERR_NO_MEMORY, cause.c_str(), [type] {
+      const Idler other;
+      const cpg_handle_t handle = NewHandle();
+      RefusePagesOfTables();
+      const cpg_name name = Named(kGroup);
+      return Walk(handle, type,
+                  type == CPG_ITERATION_ONE_GROUP ? &name : nullptr);
+    });
+  }
   add(CS_ERR_NO_RESOURCES, "ProcessHas32768Walks", [] {
     const cpg_handle_t handle = NewHandle();
     for (int i = 0; i < 32768; ++i) {

@@ -21,14 +21,16 @@ Producers HandleErrors() {
          return cpg_zcb_option_set(NewHandle(),
                                    static_cast<cpg_zcb_option_t>(7), 0);
        }},
-      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM, "NoSuchValueOfWait",
+      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM, "NoSuchValue_OfWait",
        [] { return cpg_zcb_option_set(NewHandle(), CPG_ZCB_OPTION_WAIT, 3); }},
-      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM, "MoreThanASecondOfSpinning",
+      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM,
+       "NoSuchValue_MoreThanASecondOfSpinning",
        [] {
          return cpg_zcb_option_set(NewHandle(), CPG_ZCB_OPTION_SPIN_NS,
                                    1'000'000'001);
        }},
-      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM, "EvictionBeyond32Bits",
+      {"cpg_zcb_option_set", CS_ERR_INVALID_PARAM,
+       "NoSuchValue_EvictionBeyond32Bits",
        [] {
          return cpg_zcb_option_set(NewHandle(), CPG_ZCB_OPTION_EVICT_MS,
                                    std::uint64_t{1} << 32);

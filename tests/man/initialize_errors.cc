@@ -7,11 +7,9 @@
 #include "tests/man/scene.h"
 
 namespace zcb::man {
-namespace {
 
-// What both functions say after the same preparation.
-void AddBoth(Producers* all, cs_error_t error, const std::string& cause,
-             const std::function<void()>& prepare) {
+void AddToInitialize(Producers* all, cs_error_t error, const std::string& cause,
+                     const std::function<void()>& prepare) {
   all->push_back({"cpg_initialize", error, cause, [prepare] {
                     prepare();
                     cpg_handle_t handle = 1;
@@ -29,20 +27,23 @@ void AddBoth(Producers* all, cs_error_t error, const std::string& cause,
                   }});
 }
 
+namespace {
+
 void AddNonsense(Producers* all) {
   struct Row {
     const char* variable;
     const char* value;
+    const char* cause = "VariableMakesNoSense";
   };
   for (const Row& row : {
            Row{"ZCB_DIR", "relative"},
-           Row{"ZCB_DIR", "/no/such/directory"},
-           Row{"ZCB_DIR", "/dev/null"},
-           Row{"ZCB_DIR", "/proc"},
+           Row{"ZCB_DIR", "/no/such/directory", "NoSuchBaseDirectory"},
+           Row{"ZCB_DIR", "/dev/null", "NoSuchBaseDirectory"},
+           Row{"ZCB_DIR", "/proc", "NoSuchBaseDirectory"},
            Row{"ZCB_REGION", ""},
            Row{"ZCB_REGION", "a/b"},
            Row{"ZCB_REGION", ".hidden"},
-           Row{"ZCB_REGION", "x@no-such-group"},
+           Row{"ZCB_REGION", "x@no-such-group", "GroupDoesNotExist"},
            Row{"ZCB_REGION_BYTES", "1t"},
            Row{"ZCB_REGION_BYTES", "4095k"},
            Row{"ZCB_REGION_BYTES", "129g"},
@@ -76,12 +77,13 @@ void AddNonsense(Producers* all) {
            Row{"ZCB_SEND_TIME", "2"},
            Row{"ZCB_RETAIN_BYTES", "-1"},
        }) {
-    std::string cause = std::string(row.variable) + "Is_" + row.value;
-    for (char& c : cause) {
+    std::string which = std::string(row.variable) + "Is_" + row.value;
+    for (char& c : which) {
       if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
     }
-    AddBoth(all, CS_ERR_INVALID_PARAM, cause,
-            [row] { Must(setenv(row.variable, row.value, 1) == 0); });
+    AddToInitialize(all, CS_ERR_INVALID_PARAM,
+                    std::string(row.cause) + "_" + which,
+                    [row] { Must(setenv(row.variable, row.value, 1) == 0); });
   }
 }
 
@@ -113,7 +115,7 @@ Producers InitializeErrors() {
        }});
   for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
     all.push_back({"cpg_model_initialize", CS_ERR_INVALID_PARAM,
-                   model == CPG_MODEL_V1 ? "UnknownFlag" : "UnknownFlagOfZcb",
+                   model == CPG_MODEL_V1 ? "UnknownFlag" : "UnknownFlag_OfZcb",
                    [model] {
                      cpg_model_v1_data_t v1{};
                      cpg_model_zcb_data_t zcb{};
@@ -128,20 +130,25 @@ Producers InitializeErrors() {
                          nullptr);
                    }});
   }
-  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "RegionsNameHas65Bytes",
-          [] { setenv("ZCB_REGION", std::string(65, 'x').c_str(), 1); });
-  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "GroupsNameHas65Bytes", [] {
+  AddToInitialize(&all, CS_ERR_NAME_TOO_LONG, "RegionsNameHas65Bytes", [] {
+    setenv("ZCB_REGION", std::string(65, 'x').c_str(), 1);
+  });
+  AddToInitialize(&all, CS_ERR_NAME_TOO_LONG, "GroupsNameHas65Bytes", [] {
     setenv("ZCB_REGION", ("x@" + std::string(65, 'x')).c_str(), 1);
   });
-  AddBoth(&all, CS_ERR_NAME_TOO_LONG, "DirectorysPathHas3073Bytes",
-          [] { setenv("ZCB_DIR", ("/" + std::string(3072, 'x')).c_str(), 1); });
-  AddBoth(&all, CS_ERR_NO_RESOURCES, "NoDescriptor", &UseUpDescriptors);
-  AddBoth(&all, CS_ERR_NO_RESOURCES, "FilesMayNotBeThatLarge", [] {
+  AddToInitialize(&all, CS_ERR_NAME_TOO_LONG, "DirectorysPathHas3073Bytes", [] {
+    setenv("ZCB_DIR", ("/" + std::string(3072, 'x')).c_str(), 1);
+  });
+  AddToInitialize(&all, CS_ERR_NAME_TOO_LONG, "MountsPathHas256Bytes", [] {
+    setenv("ZCB_PAGES", ("auto:/" + std::string(255, 'x')).c_str(), 1);
+  });
+  AddToInitialize(&all, CS_ERR_NO_RESOURCES, "NoDescriptor", &UseUpDescriptors);
+  AddToInitialize(&all, CS_ERR_NO_RESOURCES, "FilesMayNotBeThatLarge", [] {
     const rlimit megabyte{1 << 20, 1 << 20};
     Must(setrlimit(RLIMIT_FSIZE, &megabyte) == 0);
   });
-  AddBoth(&all, CS_ERR_NO_MEMORY, "NoneForTheProcess",
-          [] { new NoMemory; });  // and it stays so
+  AddToInitialize(&all, CS_ERR_NO_MEMORY, "NoneForTheProcess",
+                  [] { new NoMemory; });  // and it stays so
   all.push_back({"cpg_initialize", CS_ERR_LIBRARY, "ProcessIsPastItsHandlers",
                  []() -> cs_error_t {
                    (void)NewHandle();

@@ -44,7 +44,8 @@ TEST(LimitsTest, OfThePageAreThoseOfTheCode) {
        number(IpcLimits::kDefaultSlots - 2 * IpcLimits::kDefaultEntries) +
            "; " + number(IpcLimits::kMaxSlots - 2) + " can be set"},
       {"bytes of a message", "those of the region less 64"},
-      {"messages of a region kept by a process", number(IpcLimits::kDefaultKeepRecords)},
+      {"messages of a region kept by a process",
+       number(IpcLimits::kDefaultKeepRecords)},
       {"handles and walks of a process",
        number(cpg::HandleTable<int>::kMaxHandles) + " each"},
       {"regions of a process", "64"},  // ProcessState::kMaxAttachments

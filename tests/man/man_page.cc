@@ -75,15 +75,53 @@ class Parser {
       in_list_ = true;
       if (subjects_.empty()) subjects_ = page_->names;
     } else if (macro == ".El") {
+      EndError();
       in_list_ = false;
       subjects_.clear();
     } else if (macro == ".Fn" && !in_list_) {
       subjects_.push_back(words.at(1));
     } else if (macro == ".It" && words.at(1) == "Dv") {
+      EndError();
+      error_ = words.at(2);
       for (const std::string& subject : subjects_) {
-        page_->errors.insert(subject + " " + words.at(2));
+        page_->errors.insert(subject + " " + error_);
+      }
+    } else if (macro == ".\\\"") {
+      for (std::size_t i = 1; i < words.size(); ++i) ReadCause(words[i]);
+    } else if (in_list_) {
+      CountAlternatives(words);
+    }
+  }
+
+  void ReadCause(const std::string& word) {
+    const std::size_t colon = word.find(':');
+    const std::string cause = word.substr(colon + 1);  // npos + 1: all of it
+    ++names_;
+    for (const std::string& subject : subjects_) {
+      if (colon != std::string::npos && word.substr(0, colon) != subject) {
+        continue;
+      }
+      page_->causes.insert(subject + " " + error_ + " " + cause);
+    }
+  }
+
+  // What a semicolon parts, or an "Or" that begins a sentence.
+  void CountAlternatives(const std::vector<std::string>& words) {
+    for (const std::string& word : words) {
+      if (word.ends_with(';')) ++alternatives_;
+    }
+    if (words[0] == "Or" || words[0] == "Or,") ++alternatives_;
+  }
+
+  void EndError() {
+    if (!error_.empty() && names_ < alternatives_) {
+      for (const std::string& subject : subjects_) {
+        page_->unnamed.insert(subject + " " + error_);
       }
     }
+    error_.clear();
+    names_ = 0;
+    alternatives_ = 1;
   }
 
   ManPage* page_;
@@ -91,6 +129,9 @@ class Parser {
   std::string type_, function_, arguments_;
   std::vector<std::string> subjects_;
   bool in_list_ = false;
+  std::string error_;
+  int names_ = 0;
+  int alternatives_ = 1;
 };
 
 }  // namespace

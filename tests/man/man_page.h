@@ -18,6 +18,12 @@ struct ManPage {
   // ERRORS: "function CS_ERR_X". A list belongs to the functions that lines of
   // .Fn name since the list before it; to all of the page if there are none.
   std::set<std::string> errors;
+  // Each error's causes by name, "function CS_ERR_X Cause": words of a comment
+  // below its .It, which go with its text ("or", semicolons) in their order.
+  // "function:Cause" is one of that function alone.
+  std::set<std::string> causes;
+  // Errors whose text has more alternatives than names, as in errors.
+  std::set<std::string> unnamed;
   std::set<std::string> references;  // .Xr NAME SECTION: "NAME SECTION"
 
   static ManPage Parse(const std::string& path);

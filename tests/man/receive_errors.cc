@@ -1,4 +1,6 @@
 // Everything that receives.
+#include <string_view>
+
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
 
@@ -34,7 +36,7 @@ void AddDispatch(Producers* all, const char* function,
     (void)handle;
     return dispatch(outer, CS_DISPATCH_ONE);
   });
-  add(CS_ERR_NO_MEMORY, "NoneForTheEvent", [dispatch] {
+  add(CS_ERR_NO_MEMORY, "NoneForTheMembers", [dispatch] {
     const cpg_handle_t handle = NewHandle();
     MustBeOk(Join(handle));
     const NoMemory none;
@@ -61,9 +63,11 @@ void AddNext(Producers* all, const char* function, cs_error_t none,
                       return produce(&message);
                     }});
   };
-  add(CS_ERR_INVALID_PARAM, "MessageIsNull", [next](cpg_zcb_message*) {
-    return next(NewMember(CPG_MODEL_ZCB), nullptr);
-  });
+  const bool is_batch = std::string_view(function) == "cpg_zcb_next_batch";
+  add(CS_ERR_INVALID_PARAM, is_batch ? "MessagesAreNull" : "MessageIsNull",
+      [next](cpg_zcb_message*) {
+        return next(NewMember(CPG_MODEL_ZCB), nullptr);
+      });
   add(CS_ERR_NOT_SUPPORTED, "HandleOfTheOtherModel",
       [next](cpg_zcb_message* message) {
         return next(NewMember(CPG_MODEL_V1), message);

@@ -20,21 +20,6 @@ namespace {
 
 constexpr uid_t kNobody = 65534;
 
-void Add(Producers* all, cs_error_t error, const std::string& cause,
-         const std::function<void()>& prepare) {
-  all->push_back({"cpg_initialize", error, cause, [prepare] {
-                    prepare();
-                    cpg_handle_t handle = 0;
-                    return cpg_initialize(&handle, nullptr);
-                  }});
-  all->push_back({"cpg_model_initialize", error, cause, [prepare] {
-                    prepare();
-                    cpg_handle_t handle = 0;
-                    return cpg_model_initialize(&handle, CPG_MODEL_V1, nullptr,
-                                                nullptr);
-                  }});
-}
-
 void MakeDefaultRegion() {
   MakeRegion([](ipc::IpcOptions*) {});
 }
@@ -59,46 +44,86 @@ void BecomeNobody() {
   Must(setresuid(kNobody, kNobody, kNobody) == 0);
 }
 
+// Its directory.
+std::string MakeRegionOfNobodysGroup() {
+  if (geteuid() != 0) NotHere("needs root");
+  const std::string group = std::to_string(kNobody);
+  Must(setenv("ZCB_REGION", ("x@" + group).c_str(), 1) == 0);
+  MakeDefaultRegion();
+  return std::string(std::getenv("ZCB_DIR")) + "/zcb-g" + group;
+}
+// To root's group; the user stays.
+void GiveAway(const std::string& path) {
+  Must(chown(path.c_str(), geteuid(), 0) == 0);
+}
+
 void AddAccess(Producers* all) {
-  Add(all, CS_ERR_ACCESS, "OthersMayWriteToTheDirectory", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "OthersMayWriteToTheDirectory", [] {
     MakeDefaultRegion();
     Must(chmod(RegionDirectory().c_str(), 0707) == 0);
   });
-  Add(all, CS_ERR_ACCESS, "OthersMayWriteToAFile", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "OthersMayWriteToAFile", [] {
     MakeDefaultRegion();
     Must(chmod(RegionFile("data").c_str(), 0602) == 0);
   });
-  Add(all, CS_ERR_ACCESS, "FileIsASymbolicLink", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "FileIsASymbolicLink", [] {
     MakeDefaultRegion();
     std::filesystem::rename(RegionFile("meta"), RegionFile("moved"));
     std::filesystem::create_symlink("default.moved", RegionFile("meta"));
   });
-  Add(all, CS_ERR_ACCESS, "DirectoryIsAPlainFile", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "FileHasASecondName", [] {
+    MakeDefaultRegion();
+    std::filesystem::create_hard_link(RegionFile("meta"), RegionFile("other"));
+  });
+  AddToInitialize(all, CS_ERR_ACCESS, "DirectoryIsAPlainFile", [] {
     const int fd = creat(RegionDirectory().c_str(), 0600);
     Must(fd >= 0);
     close(fd);
   });
-  Add(all, CS_ERR_ACCESS, "NoPermissionToMakeTheDirectory", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "NoPermissionToMakeTheDirectory", [] {
     Must(chmod(std::getenv("ZCB_DIR"), 0555) == 0);
     if (geteuid() == 0) BecomeNobody();
   });
-  Add(all, CS_ERR_ACCESS, "NoPermissionToMakeFilesInTheDirectory", [] {
-    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
-    if (geteuid() == 0) BecomeNobody();
-    MakeDefaultRegion();
-    Must(chmod(RegionDirectory().c_str(), 0500) == 0);
-  });
-  Add(all, CS_ERR_ACCESS, "NotInTheRegionsGroup", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "NoPermissionToMakeFilesInTheDirectory",
+                  [] {
+                    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+                    if (geteuid() == 0) BecomeNobody();
+                    MakeDefaultRegion();
+                    Must(chmod(RegionDirectory().c_str(), 0500) == 0);
+                  });
+  AddToInitialize(all, CS_ERR_ACCESS, "NotInTheRegionsGroup", [] {
     Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
     if (geteuid() == 0) BecomeNobody();
     Must(setenv("ZCB_REGION", "x@0", 1) == 0);  // root's group
   });
-  Add(all, CS_ERR_ACCESS, "DirectoryIsAnotherUsers", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "NoPermissionToOpenTheDirectory", [] {
+    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+    if (geteuid() == 0) BecomeNobody();
+    MakeDefaultRegion();
+    Must(chmod(RegionDirectory().c_str(), 0) == 0);
+  });
+  AddToInitialize(all, CS_ERR_ACCESS, "NoPermissionToOpenAFile", [] {
+    Must(chmod(std::getenv("ZCB_DIR"), 0777) == 0);
+    if (geteuid() == 0) BecomeNobody();
+    MakeDefaultRegion();
+    Must(chmod(RegionFile("meta").c_str(), 0) == 0);
+  });
+  AddToInitialize(all, CS_ERR_ACCESS, "BaseGivesThatGroupToAnybody", [] {
+    const std::string group = std::to_string(getegid());
+    Must(chown(std::getenv("ZCB_DIR"), geteuid(), getegid()) == 0);
+    Must(chmod(std::getenv("ZCB_DIR"), 02777) == 0);
+    Must(setenv("ZCB_REGION", ("x@" + group).c_str(), 1) == 0);
+  });
+  AddToInitialize(all, CS_ERR_ACCESS, "DirectoryIsAnotherGroups",
+                  [] { GiveAway(MakeRegionOfNobodysGroup()); });
+  AddToInitialize(all, CS_ERR_ACCESS, "FileIsAnotherGroups",
+                  [] { GiveAway(MakeRegionOfNobodysGroup() + "/x.meta"); });
+  AddToInitialize(all, CS_ERR_ACCESS, "DirectoryIsAnotherUsers", [] {
     if (geteuid() != 0) NotHere("needs root");
     MakeDefaultRegion();
     Must(chown(RegionDirectory().c_str(), kNobody, kNobody) == 0);
   });
-  Add(all, CS_ERR_ACCESS, "FileIsAnotherUsers", [] {
+  AddToInitialize(all, CS_ERR_ACCESS, "FileIsAnotherUsers", [] {
     if (geteuid() != 0) NotHere("needs root");
     MakeDefaultRegion();
     Must(chown(RegionFile("meta").c_str(), kNobody, kNobody) == 0);
@@ -106,20 +131,22 @@ void AddAccess(Producers* all) {
 }
 
 void AddDamage(Producers* all) {
-  Add(all, CS_ERR_VERSION, "MadeByAnotherRelease", [] {
+  AddToInitialize(all, CS_ERR_VERSION, "MadeByAnotherRelease", [] {
     PatchHeader([](alloc::RegionHeader* header) { ++header->layout_version; });
   });
-  Add(all, CS_ERR_LIBRARY, "HeaderIsDamaged", [] {
+  AddToInitialize(all, CS_ERR_LIBRARY, "HeaderIsDamaged", [] {
     PatchHeader([](alloc::RegionHeader* header) { header->identity ^= 1; });
   });
-  Add(all, CS_ERR_LIBRARY, "NotARegion", [] {
+  AddToInitialize(all, CS_ERR_LIBRARY, "HeaderIsDamaged_NotARegion", [] {
     PatchHeader([](alloc::RegionHeader* header) { header->magic ^= 1; });
   });
-  Add(all, CS_ERR_LIBRARY, "FileIsTruncated", [] {
+  AddToInitialize(all, CS_ERR_LIBRARY, "FileIsTruncated", [] {
     MakeDefaultRegion();
     Must(truncate(RegionFile("data").c_str(), 4096) == 0);
   });
-  Add(all, CS_ERR_LIBRARY, "FilesDoNotBelongTogether", [] {
+  AddToInitialize(all, CS_ERR_LIBRARY, "FileIsTruncated_InUseHere",
+                  [] { CutDataFile(NewHandle()); });
+  AddToInitialize(all, CS_ERR_LIBRARY, "FilesDoNotBelongTogether", [] {
     MakeDefaultRegion();
     std::filesystem::remove(RegionFile("data"));
   });
@@ -175,23 +202,26 @@ Producers RegionErrors() {
   Producers all;
   AddAccess(&all);
   AddDamage(&all);
-  Add(&all, CS_ERR_TRY_AGAIN, "AnotherProcessIsMakingIt", [] {
-    Must(mkdir(RegionDirectory().c_str(), 0700) == 0);
-    new Creator;
-  });
-  Add(&all, CS_ERR_TRY_AGAIN, "MetaFileWasRemovedUnderItsUsers", [] {
-    new Idler;
-    std::filesystem::remove(RegionFile("meta"));
-  });
-  Add(&all, CS_ERR_NO_RESOURCES, "NoPlaceForAnotherProcess", &TakeTheOnlyPlace);
-  Add(&all, CS_ERR_NOT_SUPPORTED, "RegionWasMadeWithoutGroups", [] {
+  AddToInitialize(&all, CS_ERR_TRY_AGAIN, "AnotherProcessIsMakingOrRemovingIt",
+                  [] {
+                    Must(mkdir(RegionDirectory().c_str(), 0700) == 0);
+                    new Creator;
+                  });
+  AddToInitialize(&all, CS_ERR_TRY_AGAIN, "MetaFileWasRemovedUnderItsUsers",
+                  [] {
+                    new Idler;
+                    std::filesystem::remove(RegionFile("meta"));
+                  });
+  AddToInitialize(&all, CS_ERR_NO_RESOURCES, "NoPlaceForAnotherProcess",
+                  &TakeTheOnlyPlace);
+  AddToInitialize(&all, CS_ERR_NOT_SUPPORTED, "RegionWasMadeWithoutGroups", [] {
     auto options = alloc::RegionOptions::FromEnvironment();
     Must(options.ok());
     options->keep = true;
     Must(alloc::Region::Open(*options).ok());
   });
-  Add(&all, CS_ERR_NO_MEMORY, "FileSystemIsFull",
-      [] { UseSmallFileSystem("64k"); });
+  AddToInitialize(&all, CS_ERR_NO_MEMORY, "FileSystemIsFull",
+                  [] { UseSmallFileSystem("64k"); });
   return all;
 }
 

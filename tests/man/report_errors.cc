@@ -30,6 +30,15 @@ Producers ReportErrors() {
        }},
       {"cpg_zcb_group_stats_get", CS_ERR_NOT_EXIST, "NoGroup",
        [] { return Stats(NewHandle(), nullptr); }},
+      {"cpg_zcb_group_stats_get", CS_ERR_NO_MEMORY,
+       "KernelHasNoneForTheGroupsPages",
+       [] {
+         const Idler other;
+         const cpg_handle_t handle = NewHandle();
+         RefusePagesOfTables();
+         const cpg_name name = Named(kGroup);
+         return Stats(handle, &name);
+       }},
       {"cpg_zcb_group_stats_get", CS_ERR_LIBRARY, "DirectoryOfGroupsIsDamaged",
        [] {
          const cpg_handle_t handle = NewHandle();

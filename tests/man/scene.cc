@@ -94,8 +94,8 @@ void* NewBuffer(cpg_handle_t handle, std::size_t size) {
   return buffer;
 }
 
-const void* TakenMessage(cpg_handle_t member) {
-  MustBeOk(Send(member));
+const void* TakenMessage(cpg_handle_t member, std::size_t length) {
+  MustBeOk(Send(member, std::string(length, 'x')));
   cpg_zcb_message message{};
   MustBeOk(cpg_zcb_next(member, &message));
   Must(message.kind == CPG_ZCB_MESSAGE);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "ipc/attachment.h"
 #include "ipc/group_view.h"
 #include "tests/support/child_process.h"
+#include "tests/support/refused_calls.h"
 
 namespace zcb::man {
 
@@ -39,6 +41,8 @@ void BeginScene();
 // --- the plain things ------------------------------------------------------
 
 inline constexpr std::string_view kGroup = "group";
+// A small region, so that it is soon full; see errors_test.cc.
+inline constexpr std::size_t kRegionBytes = std::size_t{16} << 20;
 
 cpg_name Named(std::string_view text);
 // A handle without callbacks.
@@ -51,7 +55,7 @@ cs_error_t DispatchAll(cpg_handle_t handle);
 cpg_handle_t NewMember(cpg_model_t model = CPG_MODEL_V1);
 void* NewBuffer(cpg_handle_t handle, std::size_t size = 100);
 // A message that a member of CPG_MODEL_ZCB has just taken with cpg_zcb_next().
-const void* TakenMessage(cpg_handle_t member);
+const void* TakenMessage(cpg_handle_t member, std::size_t length = 1);
 // What runs inside the deliver callback of a member of that model, once.
 using InCallback = std::function<void(cpg_handle_t, const void* msg)>;
 void Deliver(cpg_model_t model, const InCallback& what);
@@ -77,6 +81,20 @@ class NoMemory {
   NoMemory& operator=(const NoMemory&) = delete;
 };
 
+// Of a region from which a scene has taken all: pieces of half that size are
+// free, and none larger.
+inline constexpr std::size_t kMoreThanAPiece = std::size_t{2} << 20;
+void CutRegionToPieces(cpg_handle_t handle);
+// The file system takes no further file. (A small one that says how many.)
+void UseUpInodes();
+// So many can be open, or it is not here.
+void WantDescriptors(std::uint64_t count);
+// System calls that fail from now on.
+void Refuse(std::initializer_list<zcb::testing::RefusedCall> calls);
+void RefuseFifos();
+// Pages of the region's tables that this process has not looked at yet.
+void RefusePagesOfTables();
+
 // Another process, in kGroup, that does nothing any more. It ends with the
 // scene.
 class Idler {
@@ -101,6 +119,10 @@ ipc::Attachment& SharedAttachment();
 void MakeRegion(const std::function<void(ipc::IpcOptions*)>& change);
 void DamageRing(std::string_view group = kGroup);
 void DamageDirectoryOfGroups();
+// All memory of the region is in use, and said to be free.
+void DamageTables(cpg_handle_t handle);
+// Somebody cuts the data file, and the process has noticed that.
+void CutDataFile(cpg_handle_t handle);
 // Another process puts this one, which is in kGroup and reads nothing
 // meanwhile, out of it.
 void Evict();

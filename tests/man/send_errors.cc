@@ -1,5 +1,8 @@
 // Everything that sends.
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "tests/man/producer.h"
@@ -8,7 +11,7 @@
 namespace zcb::man {
 namespace {
 
-// A function that sends one byte through a handle of the given model.
+// A function that sends g_length bytes through a handle of the given model.
 struct Way {
   const char* function;
   const char* name;  // tells ways of one function apart
@@ -19,25 +22,28 @@ struct Way {
 };
 
 constexpr int kTimeoutMs = 10;
-const iovec* OneByte() {
-  static char byte = 'x';
-  static const iovec piece{&byte, 1};
-  return &piece;
-}
-
-// What a member sends in the zero-copy model must be there before the ring or
-// the region is full.
+// What every way sends. What a member sends in the zero-copy model must be
+// there before the ring or the region is full.
+std::size_t g_length = 1;
 void* g_buffer = nullptr;
 const void* g_kept = nullptr;
 
-void Prepare(cpg_handle_t handle) { g_buffer = NewBuffer(handle); }
+const iovec* OnePiece() {
+  static iovec piece{};
+  piece = {g_buffer, g_length};
+  return &piece;
+}
+
+void Prepare(cpg_handle_t handle) {
+  g_buffer = NewBuffer(handle, std::max<std::size_t>(g_length, 100));
+}
 // A message that this process keeps, from another group.
 void PrepareKept() {
   const cpg_handle_t source = NewHandle(CPG_MODEL_ZCB);
   MustBeOk(Join(source, "source"));
   cpg_zcb_message view{};
   MustBeOk(cpg_zcb_next(source, &view));
-  g_kept = TakenMessage(source);
+  g_kept = TakenMessage(source, g_length);
   MustBeOk(cpg_zcb_retain(source, g_kept));
 }
 
@@ -51,45 +57,45 @@ const std::vector<Way>& Ways() {
   static const std::vector<Way> ways = {
       {"cpg_mcast_joined", "", CPG_MODEL_V1,
        [](cpg_handle_t h) {
-         return cpg_mcast_joined(h, CPG_TYPE_AGREED, OneByte(), 1);
+         return cpg_mcast_joined(h, CPG_TYPE_AGREED, OnePiece(), 1);
        },
        false, true},
       {"cpg_zcb_mcast_joined", "OfACopy", CPG_MODEL_V1,
        [](cpg_handle_t h) {
-         return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, g_buffer, 1);
+         return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, g_buffer, g_length);
        },
        false, true},
       {"cpg_zcb_mcast_joined", "InPlace", CPG_MODEL_ZCB,
        [](cpg_handle_t h) {
-         return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, g_buffer, 1);
+         return cpg_zcb_mcast_joined(h, CPG_TYPE_AGREED, g_buffer, g_length);
        },
        false, false},
       {"cpg_zcb_mcast_batch", "OfACopy", CPG_MODEL_V1,
-       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, 1); }, false,
-       true},
+       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, g_length); },
+       false, true},
       {"cpg_zcb_mcast_batch", "InPlace", CPG_MODEL_ZCB,
-       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, 1); }, false,
-       false},
+       [](cpg_handle_t h) { return SendBatchOfOne(h, g_buffer, g_length); },
+       false, false},
       {"cpg_zcb_forward", "", CPG_MODEL_V1,
        [](cpg_handle_t h) {
-         return cpg_zcb_forward(h, CPG_TYPE_AGREED, g_kept, 1);
+         return cpg_zcb_forward(h, CPG_TYPE_AGREED, g_kept, g_length);
        },
        false, true},
       {"cpg_zcb_mcast_timed", "OfACopy", CPG_MODEL_V1,
        [](cpg_handle_t h) {
-         return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, g_buffer, 1,
+         return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, g_buffer, g_length,
                                     kTimeoutMs);
        },
        true, true},
       {"cpg_zcb_mcast_timed", "InPlace", CPG_MODEL_ZCB,
        [](cpg_handle_t h) {
-         return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, g_buffer, 1,
+         return cpg_zcb_mcast_timed(h, CPG_TYPE_AGREED, g_buffer, g_length,
                                     kTimeoutMs);
        },
        true, false},
       {"cpg_zcb_mcastv_timed", "", CPG_MODEL_V1,
        [](cpg_handle_t h) {
-         return cpg_zcb_mcastv_timed(h, CPG_TYPE_AGREED, OneByte(), 1,
+         return cpg_zcb_mcastv_timed(h, CPG_TYPE_AGREED, OnePiece(), 1,
                                      kTimeoutMs);
        },
        true, true},
@@ -97,12 +103,59 @@ const std::vector<Way>& Ways() {
   return ways;
 }
 
+// What those say that take memory of the region.
+template <typename Add>
+void AddCopies(const Add& add, const Way& way) {
+  const cs_error_t no_room = way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN;
+  const auto join_and_fill = [way](cpg_handle_t handle) {
+    MustBeOk(Join(handle));
+    MustBeOk(DispatchAll(handle));
+    FillRegion(handle);
+    return way.send(handle);
+  };
+  add(no_room, "RegionIsFull", join_and_fill);
+  add(no_room, "QuotaIsUsedUp", join_and_fill,
+      [] { Must(setenv("ZCB_QUOTA_BYTES", "2m", 1) == 0); });
+  add(
+      no_room, "FileSystemIsFull",
+      [way](cpg_handle_t handle) {
+        MustBeOk(Join(handle));
+        MustBeOk(DispatchAll(handle));
+        FillFileSystem();
+        FillRegion(handle);  // with what it had already
+        return way.send(handle);
+      },
+      [] { UseSmallFileSystem("8m"); });
+  add(
+      no_room, "NotInOnePiece",
+      [way](cpg_handle_t handle) {
+        MustBeOk(Join(handle));
+        MustBeOk(DispatchAll(handle));
+        CutRegionToPieces(handle);
+        return way.send(handle);
+      },
+      [] { g_length = kMoreThanAPiece; });
+  add(
+      CS_ERR_LIBRARY, "TablesAreDamaged",
+      [way](cpg_handle_t handle) {
+        MustBeOk(Join(handle));
+        MustBeOk(DispatchAll(handle));
+        DamageTables(handle);
+        return way.send(handle);
+      },
+      [] { g_length = std::size_t{1} << 20; });
+}
+
 // What every way of sending says.
 void AddWay(Producers* all, const Way& way) {
-  const auto add = [&](cs_error_t error, const std::string& cause,
-                       std::function<cs_error_t(cpg_handle_t)> produce) {
-    all->push_back({way.function, error, cause + way.name,
-                    [way, produce = std::move(produce)] {
+  const auto add = [&](
+                       cs_error_t error, const std::string& cause,
+                       std::function<cs_error_t(cpg_handle_t)> produce,
+                       void (*before)() = [] {}) {
+    const std::string name = *way.name == 0 ? "" : std::string("_") + way.name;
+    all->push_back({way.function, error, cause + name,
+                    [way, before, produce = std::move(produce)] {
+                      before();
                       PrepareKept();
                       const cpg_handle_t handle = NewHandle(way.model);
                       Prepare(handle);
@@ -141,14 +194,7 @@ void AddWay(Producers* all, const Way& way) {
         FillRing(handle);
         return way.send(handle);
       });
-  if (!way.copies) return;
-  add(way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN, "RegionIsFull",
-      [way](cpg_handle_t handle) {
-        MustBeOk(Join(handle));
-        MustBeOk(DispatchAll(handle));
-        FillRegion(handle);
-        return way.send(handle);
-      });
+  if (way.copies) AddCopies(add, way);
 }
 
 // Of the two that take pieces.
@@ -211,7 +257,8 @@ void AddBuffers(Producers* all) {
                       int here = 0;
                       return send(NewMember(CPG_MODEL_ZCB), &here, 1);
                     }});
-    all->push_back({row.function, CS_ERR_INVALID_PARAM, "SentAlready", [send] {
+    all->push_back({row.function, CS_ERR_INVALID_PARAM,
+                    "NoLiveBuffer_SentAlready", [send] {
                       const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
                       void* const buffer = NewBuffer(member);
                       MustBeOk(send(member, buffer, 1));
@@ -247,14 +294,38 @@ Producers SendErrors() {
                                           2);
                  }});
   all.push_back(
+      {"cpg_zcb_forward", CS_ERR_TOO_BIG, "MoreThanTheHandlesRegion", [] {
+         g_length = kRegionBytes;
+         const std::string bytes = std::to_string(4 * kRegionBytes);
+         Must(setenv("ZCB_REGION", "larger", 1) == 0);
+         Must(setenv("ZCB_REGION_BYTES", bytes.c_str(), 1) == 0);
+         PrepareKept();
+         Must(setenv("ZCB_REGION", "default", 1) == 0);
+         Must(setenv("ZCB_REGION_BYTES", std::to_string(kRegionBytes).c_str(),
+                     1) == 0);
+         return cpg_zcb_forward(NewMember(), CPG_TYPE_AGREED, g_kept, g_length);
+       }});
+  all.push_back(
+      {"cpg_zcb_mcast_batch", CS_ERR_INVALID_PARAM, "InTheBatchTwice", [] {
+         const cpg_handle_t member = NewMember(CPG_MODEL_ZCB);
+         void* const buffer = NewBuffer(member);
+         const iovec messages[] = {{buffer, 1}, {buffer, 1}};
+         unsigned int sent = 0;
+         const cs_error_t error =
+             cpg_zcb_mcast_batch(member, CPG_TYPE_AGREED, messages, 2, &sent);
+         Must(sent == 1);
+         return error;
+       }});
+  all.push_back(
       {"cpg_zcb_mcast_batch", CS_ERR_INVALID_PARAM, "MessagesAreNull", [] {
          unsigned int sent = 0;
          return cpg_zcb_mcast_batch(NewMember(), CPG_TYPE_AGREED, nullptr, 1,
                                     &sent);
        }});
   all.push_back({"cpg_zcb_mcast_batch", CS_ERR_INVALID_PARAM, "SentIsNull", [] {
+                   const iovec message{nullptr, 0};
                    return cpg_zcb_mcast_batch(NewMember(), CPG_TYPE_AGREED,
-                                              OneByte(), 1, nullptr);
+                                              &message, 1, nullptr);
                  }});
   return all;
 }

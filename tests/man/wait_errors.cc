@@ -37,12 +37,35 @@ Producers WaitErrors() {
     FillRegion(member);
     return cpg_zcb_wait(member, 1, 1);
   });
+  add(CS_ERR_TIMEOUT, "NotInOnePiece", [] {
+    const cpg_handle_t member = NewMember();
+    CutRegionToPieces(member);
+    return cpg_zcb_wait(member, kMoreThanAPiece, 1);
+  });
+  add(CS_ERR_TIMEOUT, "FileSystemIsFull", [] {
+    UseSmallFileSystem("8m");
+    const cpg_handle_t member = NewMember();
+    FillFileSystem();
+    FillRegion(member);  // with what it had already
+    return cpg_zcb_wait(member, 1, 1);
+  });
+  add(CS_ERR_TIMEOUT, "QuotaIsUsedUp", [] {
+    Must(setenv("ZCB_QUOTA_BYTES", "1m", 1) == 0);
+    const cpg_handle_t member = NewMember();
+    FillRegion(member);
+    return cpg_zcb_wait(member, 1, 1);
+  });
+  add(CS_ERR_LIBRARY, "TablesAreDamaged", [] {
+    const cpg_handle_t member = NewMember();
+    DamageTables(member);
+    return cpg_zcb_wait(member, 1U << 20, 1);
+  });
   add(CS_ERR_LIBRARY, "Evicted", [] {
     const cpg_handle_t member = NewMember();
     Evict();
     return cpg_zcb_wait(member, 0, 1);
   });
-  add(CS_ERR_LIBRARY, "DataFileIsTruncated", [] {
+  add(CS_ERR_LIBRARY, "FileIsTruncated_JustNow", [] {
     const cpg_handle_t member = NewMember();
     Must(truncate(RegionFile("data").c_str(), 2L << 20) == 0);
     return cpg_zcb_wait(member, 8U << 20, 1);
@@ -53,6 +76,21 @@ Producers WaitErrors() {
       {"cpg_zcb_send_fd_get", CS_ERR_NO_RESOURCES, "NoDescriptor", [] {
          const cpg_handle_t member = NewMember();
          UseUpDescriptors();
+         int fd = 0;
+         return cpg_zcb_send_fd_get(member, &fd);
+       }});
+  all.push_back(
+      {"cpg_zcb_send_fd_get", CS_ERR_NO_RESOURCES, "FifoCannotBeMade", [] {
+         const cpg_handle_t member = NewMember();
+         RefuseFifos();
+         int fd = 0;
+         return cpg_zcb_send_fd_get(member, &fd);
+       }});
+  all.push_back(
+      {"cpg_zcb_send_fd_get", CS_ERR_NO_MEMORY, "FileSystemIsFull", [] {
+         UseSmallFileSystem("32m,nr_inodes=64");
+         const cpg_handle_t member = NewMember();
+         UseUpInodes();
          int fd = 0;
          return cpg_zcb_send_fd_get(member, &fd);
        }});
