@@ -1,15 +1,20 @@
 // The limits that zcb(7) names are those of the code.
+#include <corosync/cpg.h>
+#include <corosync/cpg_zcb.h>
 #include <gtest/gtest.h>
 
-#include <corosync/cpg.h>
-
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
+#include <regex>
+#include <sstream>
 #include <string>
 
 #include "allocator/abi.h"
 #include "cpg/handle_table.h"
 #include "ipc/ipc_layout.h"
+#include "tests/support/temp_directory.h"
 
 namespace zcb::man {
 namespace {
@@ -51,6 +56,51 @@ TEST(LimitsTest, OfThePageAreThoseOfTheCode) {
       {"regions of a process", "64"},  // ProcessState::kMaxAttachments
   };
   EXPECT_EQ(Rows(), limits);
+}
+
+std::size_t OpenDescriptors() {
+  std::size_t count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    static_cast<void>(entry);
+    ++count;
+  }
+  return count;
+}
+
+TEST(LimitsTest, DescriptorsOfAProcessAreThoseThatThePageCounts) {
+  std::ifstream page("docs/man/zcb.7");
+  std::ostringstream text;
+  text << page.rdbuf();
+  const std::string all = text.str();
+  std::smatch says;
+  ASSERT_TRUE(std::regex_search(
+      all, says,
+      std::regex("needs (\\d+) descriptors for a region, (\\d+) for a handle "
+                 "\\((\\d+) with\n.Xr cpg_zcb_send_fd_get 3 \\) ,\n(\\d+) "
+                 "more from its first join")));
+  const auto number = [&says](std::size_t i) { return std::stoul(says[i]); };
+
+  const zcb::testing::TempDirectory directory;
+  setenv("ZCB_DIR", directory.path().c_str(), 1);
+  const std::size_t before = OpenDescriptors();
+  const auto expect_more = [before](std::size_t wanted) {
+    EXPECT_EQ(OpenDescriptors() - before, wanted);
+  };
+  cpg_handle_t first = 0;
+  cpg_handle_t second = 0;
+  ASSERT_EQ(cpg_initialize(&first, nullptr), CS_OK);
+  expect_more(number(1) + number(2));
+  ASSERT_EQ(cpg_initialize(&second, nullptr), CS_OK);
+  expect_more(number(1) + 2 * number(2));
+  int fd = -1;
+  ASSERT_EQ(cpg_zcb_send_fd_get(second, &fd), CS_OK);
+  expect_more(number(1) + number(2) + number(3));
+  const cpg_name name = {1, "g"};
+  ASSERT_EQ(cpg_join(first, &name), CS_OK);
+  expect_more(number(1) + number(2) + number(3) + number(4));
+  EXPECT_EQ(cpg_finalize(first), CS_OK);
+  EXPECT_EQ(cpg_finalize(second), CS_OK);
 }
 
 }  // namespace

@@ -1,10 +1,15 @@
 // What happens to a handle while a call is inside.
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include <vector>
 
 #include "allocator/wiped_memory.h"
+#include "ipc/entry_word.h"
 #include "tests/cpg/watched_thread.h"
 #include "tests/man/producer.h"
 #include "tests/man/scene.h"
@@ -113,6 +118,52 @@ void AddThatWaitForRoom(Producers* all) {
   }
 }
 
+// --- a joiner that is put out ------------------------------------------------
+
+const ipc::GroupView* g_group = nullptr;
+void* g_page = nullptr;  // of slots, and the next one is in it
+std::size_t g_page_bytes = 0;
+
+// Runs where the joiner writes its record into the ring: it has its entry, and
+// is not in the order yet.
+void PutOutWhoJoins(int) {
+  Must(mprotect(g_page, g_page_bytes, PROT_READ | PROT_WRITE) == 0);
+  int put_out = 0;
+  for (std::uint32_t i = 0; i < g_group->EntryHigh(); ++i) {
+    auto& word = g_group->entry(i).word;
+    // relaxed, both: one thread
+    const ipc::EntryWord joiner(word.load(std::memory_order_relaxed));
+    if (joiner.phase() != ipc::EntryWord::Phase::kJoining) continue;
+    word.store(joiner.Become(ipc::EntryWord::Phase::kEvicted).raw(),
+               std::memory_order_relaxed);
+    ++put_out;
+  }
+  Must(put_out == 1);
+}
+
+cs_error_t JoinAndBePutOut() {
+  const cpg_handle_t other = NewMember();
+  // So far into the ring that its page has nothing but slots.
+  g_page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  for (std::size_t i = 0; i < 2 * g_page_bytes / sizeof(std::uint64_t); ++i) {
+    MustBeOk(Send(other));
+    MustBeOk(DispatchAll(other));
+  }
+  MustBeOk(cpg_finalize(other));
+  const ipc::GroupView group = GroupOf(kGroup);
+  g_group = &group;
+  // relaxed: one thread
+  const auto next = reinterpret_cast<std::uintptr_t>(
+      &group.slot(group.header().tail.load(std::memory_order_relaxed)));
+  g_page = reinterpret_cast<void*>(next / g_page_bytes * g_page_bytes);
+  const cpg_handle_t handle = NewHandle();
+  struct sigaction action = {};
+  action.sa_handler = &PutOutWhoJoins;
+  Must(sigaction(SIGSEGV, &action, nullptr) == 0);
+  Must(mprotect(g_page, g_page_bytes, PROT_READ) == 0);
+  return Join(handle);
+}
+
 // --- a coroutine that comes back ---------------------------------------------
 
 // In static memory: jumps keep no promise about locals.
@@ -159,6 +210,8 @@ Producers MeanwhileErrors() {
   AddThatWaitForEvents(&all);
   AddThatWaitForACallback(&all);
   AddThatWaitForRoom(&all);
+  all.push_back(
+      {"cpg_join", CS_ERR_LIBRARY, "EvictedWhileJoining", &JoinAndBePutOut});
   all.push_back({"cpg_dispatch", CS_ERR_LIBRARY, "CoroutineCameBack",
                  [] { return SayOfACoroutine(&DispatchAll); }});
   all.push_back(

@@ -1,5 +1,4 @@
-// Who makes an error happen. One row at least for each cause that a page names;
-// those that no row makes are listed in errors_test.cc, with the reason.
+// Who makes an error happen. One row at least for each cause that a page names.
 #ifndef ZCB_TESTS_MAN_PRODUCER_H_
 #define ZCB_TESTS_MAN_PRODUCER_H_
 

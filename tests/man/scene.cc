@@ -135,16 +135,6 @@ void Deliver(cpg_model_t model, const InCallback& what) {
 
 // --- full ------------------------------------------------------------------
 
-namespace {
-
-ipc::GroupView GroupOf(std::string_view name) {
-  const auto view = SharedAttachment().directory().Find(ipc::GroupName(name));
-  Must(view.ok() && view->has_value());
-  return **view;
-}
-
-}  // namespace
-
 void FillRing(cpg_handle_t member) {
   cs_error_t error = CS_OK;
   while (error == CS_OK) error = Send(member);
@@ -228,6 +218,12 @@ ipc::Attachment& SharedAttachment() {
     return *opened;
   }();
   return *attachment;
+}
+
+ipc::GroupView GroupOf(std::string_view name) {
+  const auto view = SharedAttachment().directory().Find(ipc::GroupName(name));
+  Must(view.ok() && view->has_value());
+  return **view;
 }
 
 void MakeRegion(const std::function<void(ipc::IpcOptions*)>& change) {

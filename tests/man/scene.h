@@ -115,6 +115,8 @@ std::string RegionDirectory();
 std::string RegionFile(const std::string& kind);
 // The attachment that the handles of this process share.
 ipc::Attachment& SharedAttachment();
+// A group that there is.
+ipc::GroupView GroupOf(std::string_view name);
 // Makes the region, with its options changed by `change`, and keeps it.
 void MakeRegion(const std::function<void(ipc::IpcOptions*)>& change);
 void DamageRing(std::string_view group = kGroup);
