@@ -9,7 +9,6 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 #include <string>
 #include <utility>
@@ -28,11 +27,20 @@ struct Entry {
 };
 using Entries = std::map<std::string, Entry>;
 
-// The first group of the first match; empty: none.
-std::string Find(const std::string& text, const char* pattern) {
-  std::smatch match;
-  return std::regex_search(text, match, std::regex(pattern)) ? match[1].str()
-                                                             : "";
+// The word that begins there.
+std::string WordAt(const std::string& text, std::size_t at) {
+  return text.substr(at, text.find(' ', at) - at);
+}
+
+// Of "The default is X" or "X , the default"; empty: it does not say.
+std::string DefaultOf(const std::string& text) {
+  const std::string first = "The default is ";
+  std::size_t at = text.find(first);
+  if (at != std::string::npos) return WordAt(text, at + first.size());
+  at = text.find(" , the default");
+  if (at == std::string::npos) return "";
+  const std::size_t blank = text.rfind(' ', at - 1);
+  return WordAt(text, blank == std::string::npos ? 0 : blank + 1);
 }
 
 // The items of ENVIRONMENT, without macros.
@@ -42,22 +50,18 @@ Entries OfThePage() {
   std::string line;
   std::string variable;
   while (std::getline(page, line)) {
-    const std::string next = Find(line, "^\\.It Ev (ZCB_\\w+)$");
-    if (!next.empty()) {
-      variable = next;
+    const std::string item = ".It Ev ";
+    if (line.starts_with(item + "ZCB_")) {
+      variable = line.substr(item.size());
       continue;
     }
     if (line == ".El") variable.clear();
     if (variable.empty()) continue;
-    const std::string words =
-        std::regex_replace(line, std::regex("^\\.[A-Z][a-z] "), "");
-    entries[variable].text += words + " ";
+    const bool is_macro = line[0] == '.' && line.find(' ') == 3;
+    entries[variable].text += line.substr(is_macro ? 4 : 0) + " ";
   }
   for (auto& [name, entry] : entries) {
-    entry.default_value = Find(entry.text, "[Tt]he default is (\\S+) ");
-    if (entry.default_value.empty()) {
-      entry.default_value = Find(entry.text, "(\\S+) , the default");
-    }
+    entry.default_value = DefaultOf(entry.text);
   }
   return entries;
 }
@@ -68,11 +72,15 @@ Entries OfSettings() {
   std::ifstream page("docs/settings.md");
   std::string line;
   while (std::getline(page, line)) {
-    const std::string name = Find(line, "^\\| `(ZCB_\\w+)` \\|");
-    if (name.empty()) continue;
-    std::string text = Find(line, "^\\|[^|]*\\| (.*) \\|[^|]*\\|$");
-    std::erase(text, '`');
-    entries[name] = {text, Find(line, "\\| `([^|]*)` \\|$")};
+    if (!line.starts_with("| `ZCB_")) continue;
+    std::erase(line, '`');
+    std::vector<std::string> cells;
+    for (std::size_t at = 2; at < line.size();) {
+      const std::size_t end = line.find(" |", at);
+      cells.push_back(line.substr(at, end - at));
+      at = end == std::string::npos ? end : end + 3;
+    }
+    if (cells.size() == 3) entries[cells[0]] = {cells[1], cells[2]};
   }
   return entries;
 }
