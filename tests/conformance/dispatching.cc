@@ -4,9 +4,7 @@
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 
-#include <atomic>
 #include <cstring>
-#include <thread>
 
 #include "tests/conformance/member.h"
 #include "tests/conformance/scenario.h"
@@ -286,7 +284,8 @@ SCENARIO(signal_in_blocking_dispatch) {
 }
 
 SCENARIO(small_stack) {
-  for (const std::size_t kib : {std::size_t{64}, std::size_t{1024}}) {
+  for (const std::size_t kib :
+       {std::size_t{64}, std::size_t{1024}, std::size_t{2048}}) {
     ObserveInChild(Number(kib) + "_kib", [kib] {
       static Member member;
       member.Enter("small_stack");
@@ -305,25 +304,6 @@ SCENARIO(small_stack) {
       return member.Seen();
     });
   }
-}
-
-SCENARIO(finalize_wakes) {
-  // A thread sleeps in dispatch while another one finalizes the handle.
-  ObserveInChild("dispatch_in_the_other_thread", [] {
-    static Member member;
-    member.Enter("finalize_wakes");
-    std::string says;
-    std::atomic<pid_t> inside{0};
-    std::thread thread([&] {
-      inside = gettid();
-      says = Name(member.Dispatch(CS_DISPATCH_BLOCKING));
-    });
-    while (inside == 0) std::this_thread::yield();
-    AwaitSleep(getpid(), inside);
-    (void)member.Finalize();
-    thread.join();
-    return says;
-  });
 }
 
 }  // namespace zcb::conformance

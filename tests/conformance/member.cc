@@ -1,19 +1,18 @@
 #include "tests/conformance/member.h"
 
+#include <dirent.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 namespace zcb::conformance {
 namespace {
 
-constexpr std::size_t kMaxProcesses = 256;
+constexpr std::size_t kMaxProcesses = 512;
 constexpr std::size_t kLongestShown = 40;
 
 // The processes of the scenario, in all of them.
@@ -24,10 +23,7 @@ struct Cast {
 
 Cast* SharedCast() {
   static Cast* const cast = [] {
-    void* const memory = mmap(nullptr, sizeof(Cast), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) std::abort();
-    auto* const made = static_cast<Cast*>(memory);
+    Cast* const made = Shared<Cast>();
     made->pids[made->count++] = static_cast<std::uint32_t>(getpid());
     return made;
   }();
@@ -187,8 +183,6 @@ std::string LabelOf(std::uint32_t pid) {
   return "?";
 }
 
-// --- group names, messages ---------------------------------------------------
-
 void AwaitSleep(pid_t process, pid_t thread) {
   char path[64];
   std::snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process, thread);
@@ -201,6 +195,19 @@ void AwaitSleep(pid_t process, pid_t thread) {
     if (found != 1 || state == 'S') return;
   }
 }
+
+std::size_t EntriesIn(const char* directory) {
+  DIR* const stream = opendir(directory);
+  if (stream == nullptr) std::abort();
+  std::size_t count = 0;
+  while (const dirent* const entry = readdir(stream)) {
+    count += entry->d_name[0] != '.' ? 1 : 0;
+  }
+  closedir(stream);
+  return count;
+}
+
+// --- group names, messages ---------------------------------------------------
 
 cpg_name Named(std::string_view text) {
   cpg_name name{};

@@ -4,12 +4,14 @@
 
 #include <corosync/cpg.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -64,6 +66,18 @@ std::string LabelOf(std::uint32_t pid);
 
 // Waits until a thread sleeps, or has ended.
 void AwaitSleep(pid_t process, pid_t thread);
+
+// Entries of a directory; of /proc/self/fd with the one that reads it.
+std::size_t EntriesIn(const char* directory);
+
+// Memory, zeroed, that the helpers made afterwards share; never given back.
+template <typename T>
+T* Shared() {
+  void* const memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) std::abort();
+  return static_cast<T*>(memory);
+}
 
 // --- group names, messages ---------------------------------------------------
 

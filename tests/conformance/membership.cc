@@ -157,6 +157,36 @@ SCENARIO(leave_came_elsewhere) {
   Observe("join", Name(error));
 }
 
+// What a join says at once and then, while the last membership of the process
+// in that group is on its way out: "TRY_AGAIN OK", or only "OK".
+SCENARIO(join_while_the_last_one_ends) {
+  constexpr int kRounds = 20;
+  const cpg_name group = Named("last_one_ends");
+  for (const bool leaves : {false, true}) {
+    bool again = false;
+    cs_error_t last = CS_OK;
+    for (int round = 0; round < kRounds && last == CS_OK; ++round) {
+      Member other;
+      Member member;
+      member.Enter("last_one_ends");
+      if (leaves) (void)cpg_leave(member.handle, &group);
+      (void)member.Finalize();
+      while ((last = cpg_join(other.handle, &group)) == CS_ERR_TRY_AGAIN) {
+        again = true;
+      }
+      if (last == CS_OK) other.Until("[A]+A:JOIN");
+      (void)other.Finalize();
+      // Gone before the next round.
+      Member next;
+      if (next.Join("last_one_ends") == CS_OK) next.Until("[A]+A:JOIN");
+      (void)next.Leave("last_one_ends");
+      next.Until("[]-A:LEAVE");
+    }
+    Observe(leaves ? "after_leave_and_finalize" : "after_finalize",
+            (again ? "TRY_AGAIN " : "") + Name(last));
+  }
+}
+
 SCENARIO(finalize_then_join) {
   {
     Member member;
@@ -183,6 +213,40 @@ SCENARIO(leave_wrong_name) {
   Observe("members_of_other", MembersOf(other.handle, "other"));
   Observe("unknown_group", Name(member.Leave("unknown")));
   Observe("right_group", Name(member.Leave("right")));
+}
+
+SCENARIO(leave_wrong_name_then_end) {
+  Peer peer([](Wire& wire) {
+    Member member;
+    Member other;
+    member.Enter("ghost");
+    other.Enter("other");
+    (void)member.Leave("other");
+    wire.Ready();
+    wire.Await();
+    (void)other.Finalize();
+    (void)member.Finalize();
+  });
+  Member member;
+  peer.AwaitReady();
+  peer.Go();
+  (void)peer.Join();
+  // What the end of the member brings comes before this, if at all.
+  member.Enter("witness");
+  member.RoundTrip();
+  Observe("members_of_its_own_group", MembersOf(member.handle, "ghost"));
+}
+
+SCENARIO(membership_right_after_join) {
+  constexpr int kRounds = 100;
+  int contained = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    Member member;
+    if (member.Join("right_after") != CS_OK) std::abort();
+    if (MembersOf(member.handle, "right_after") == "A") ++contained;
+  }
+  Observe("contains_the_caller",
+          contained == kRounds ? "always" : "not always");
 }
 
 SCENARIO(membership_get) {

@@ -31,15 +31,15 @@ TEST(CompatibilityPageTest, ShowsEveryDifferenceOfTheTable) {
 TEST(CompatibilityPageTest, DifferencesAreMergedByReasonAndSortedByKind) {
   const std::vector<Row> table = {
       {"a.x", "1", "1", "", ""},
-      {"a.y", "1", "2", "different", "so"},
+      {"a.y", "1", "2", "defect", "so"},
       {"a.z", "3", "4", "bug fixed", "thus"},
-      {"b.y", "1", "2", "different", "so"},
+      {"b.y", "1", "2", "defect", "so"},
   };
   EXPECT_EQ(ToMarkdown(table),
             "| | seen by | Corosync 3.1.7 | zcb |\n"
             "| --- | --- | --- | --- |\n"
             "| bug fixed: thus | `a.z` | `4` | `3` |\n"
-            "| different: so | `a.y`, `b.y` | `2` | `1` |\n");
+            "| defect: so | `a.y`, `b.y` | `2` | `1` |\n");
 }
 
 }  // namespace

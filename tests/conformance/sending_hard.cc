@@ -1,9 +1,11 @@
 // What loses messages under Corosync: exits, threads, members that come and go.
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,9 +15,11 @@
 #include "tests/conformance/scenario.h"
 
 namespace zcb::conformance {
+namespace {
 
-SCENARIO(sender_that_exits_at_once) {
-  // As many rounds as it takes to lose one.
+// Senders that join, send a burst and come to their end in the same way; as
+// many as it takes to lose a message that was accepted.
+bool EveryAcceptedMessageComes(const std::function<void(Member&)>& end) {
   constexpr int kRounds = 30;
   constexpr int kBurst = 300;
   std::vector<std::unique_ptr<Peer>> peers;
@@ -38,7 +42,7 @@ SCENARIO(sender_that_exits_at_once) {
       if (write(accepted_ends[1], &accepted, sizeof(accepted)) < 0) {
         std::abort();
       }
-      _exit(0);
+      end(member);
     }));
   }
   Member member;
@@ -61,7 +65,30 @@ SCENARIO(sender_that_exits_at_once) {
         });
     all = accepted == came;
   }
-  Observe("every_accepted_message_came", YesNo(all));
+  return all;
+}
+
+}  // namespace
+
+SCENARIO(sender_that_exits_at_once) {
+  Observe("every_accepted_message_came",
+          YesNo(EveryAcceptedMessageComes([](Member&) { _exit(0); })));
+}
+
+SCENARIO(sender_that_is_killed_at_once) {
+  Observe("every_accepted_message_came",
+          YesNo(EveryAcceptedMessageComes(
+              [](Member&) { (void)kill(getpid(), SIGKILL); })));
+}
+
+SCENARIO(sender_that_ends_after_a_synchronous_call) {
+  const auto ask_and_end = [](Member& member) {
+    unsigned node_id = 0;
+    (void)cpg_local_get(member.handle, &node_id);
+    (void)kill(getpid(), SIGKILL);
+  };
+  Observe("every_accepted_message_came",
+          YesNo(EveryAcceptedMessageComes(ask_and_end)));
 }
 
 SCENARIO(one_thread_sends_one_dispatches) {

@@ -53,8 +53,7 @@ bool SameDifference(const Row& a, const Row& b) {
 }  // namespace
 
 const std::vector<std::string>& Kinds() {
-  static const std::vector<std::string> kKinds = {"bug fixed", "different",
-                                                  "defect"};
+  static const std::vector<std::string> kKinds = {"bug fixed", "defect"};
   return kKinds;
 }
 

@@ -11,14 +11,14 @@ namespace zcb::conformance {
 
 struct Row {
   std::string name;      // SCENARIO.OBSERVATION
-  std::string zcb;       // the value
-  std::string corosync;  // the value, or several: "A or B"
+  std::string zcb;       // the value, or several: "A or B"
+  std::string corosync;  // the same
   std::string kind;      // empty: they agree; else one of Kinds()
   std::string reason;
 };
 
-// Why libraries may differ: a fault of Corosync that zcb has not; a choice; a
-// fault of zcb that is known.
+// Why libraries may differ: a fault of Corosync that zcb has not; a fault of
+// zcb that is known. There is no third reason.
 const std::vector<std::string>& Kinds();
 
 // Fails the running test where a line is not a row.

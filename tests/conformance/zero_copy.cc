@@ -53,7 +53,15 @@ SCENARIO(zcb_alloc) {
   }
   const auto address = reinterpret_cast<std::uintptr_t>(Buffer(member, 64));
   Observe("aligned_to_8", YesNo(address % 8 == 0));
-  Observe("aligned_to_64", YesNo(address % 64 == 0));
+}
+
+SCENARIO(zcb_alloc_more_than_the_region) {
+  // 300 MiB; the region of the test has 256.
+  ObserveInChild("says", [] {
+    Member member;
+    void* buffer = nullptr;
+    return Name(cpg_zcb_alloc(member.handle, std::size_t{300} << 20, &buffer));
+  });
 }
 
 SCENARIO(zcb_send) {
