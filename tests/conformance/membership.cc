@@ -198,6 +198,22 @@ SCENARIO(finalize_then_join) {
   Observe("saw", other.Seen());
 }
 
+// One after the other: at most one has a member.
+SCENARIO(many_group_names) {
+  constexpr int kNames = 1100;
+  cs_error_t error = CS_OK;
+  for (int i = 0; i < kNames && error == CS_OK; ++i) {
+    Member member;
+    const std::string group = "name" + std::to_string(i);
+    error = member.Join(group);
+    if (error != CS_OK) continue;
+    member.Until("[A]+A:JOIN");
+    (void)member.Leave(group);
+    member.Until("[]-A:LEAVE");
+  }
+  Observe("join", Name(error));
+}
+
 SCENARIO(leave_wrong_name) {
   Member member;
   Member other;
