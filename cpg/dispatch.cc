@@ -35,6 +35,7 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
           if (how != CS_DISPATCH_ALL && deadline.passed()) {
             return handle->closing() ? CS_ERR_BAD_HANDLE : CS_ERR_TIMEOUT;
           }
+          handle->GiveWay();
           continue;
         }
         return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;

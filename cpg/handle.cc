@@ -28,19 +28,13 @@ Handle::~Handle() {
 // --- lock --------------------------------------------------------------------
 
 Handle::Lock::Lock(Handle* handle) : handle_(handle) {
-  if (!handle_->mutex_.try_lock()) {
-    // relaxed, both: whoever spins gives way sooner or later
-    handle_->contenders_.fetch_add(1, std::memory_order_relaxed);
-    handle_->mutex_.lock();
-    handle_->contenders_.fetch_sub(1, std::memory_order_relaxed);
-  }
-  if (handle_->lock_depth_++ == 0) handle_->WakeUp();
+  handle_->lock_.Lock();
+  if (handle_->lock_.depth() == 1) handle_->WakeUp();
 }
 
 Handle::Lock::~Lock() {
-  if (handle_->lock_depth_ == 1) handle_->BeforeUnlock();
-  --handle_->lock_depth_;
-  handle_->mutex_.unlock();
+  if (handle_->lock_.depth() == 1) handle_->BeforeUnlock();
+  handle_->lock_.Unlock();
 }
 
 void Handle::WakeUp() {
@@ -170,10 +164,7 @@ class Handle::Waiter {
     ++handle_->waiters_;
   }
   ~Waiter() {
-    if (gave_up_lock_) {
-      handle_->mutex_.lock();
-      handle_->lock_depth_ = 1;
-    }
+    if (gave_up_lock_) handle_->lock_.Lock();
     --handle_->waiters_;
     if (waited_ && bell_ == ipc::Member::Bell::kDoorbell) {
       handle_->rung_ = true;
@@ -186,10 +177,9 @@ class Handle::Waiter {
   // False: the time is up.
   bool Wait(ipc::Deadline deadline) {
     waited_ = true;
-    if (handle_->lock_depth_ == 1) {
+    if (handle_->lock_.depth() == 1) {
       gave_up_lock_ = true;
-      handle_->lock_depth_ = 0;
-      handle_->mutex_.unlock();
+      handle_->lock_.Unlock();
     }
     return bell_ == ipc::Member::Bell::kFutex
                ? ipc::FutexWait(word_, seen_, deadline)
@@ -228,15 +218,8 @@ Handle::Waited Handle::Spin(ipc::Deadline deadline) {
   const auto is_over = [this] { return HasEvent() || closing(); };
   while (!SpinUntil(is_over, kTurnNs)) {
     if (deadline.passed()) return Waited::kTimeout;
-    // relaxed: a count that says when to give way
-    if (lock_depth_ == 1 && contenders_.load(std::memory_order_relaxed) != 0) {
-      BeforeUnlock();
-      lock_depth_ = 0;
-      mutex_.unlock();
-      sched_yield();
-      mutex_.lock();
-      lock_depth_ = 1;
-      WakeUp();
+    if (IsWanted()) {
+      GiveWay();
     } else if (!SpinningHelps()) {
       sched_yield();
     }

@@ -22,6 +22,7 @@
 #include "cpg/quiet_place.h"
 #include "cpg/send_descriptor.h"
 #include "cpg/spin.h"
+#include "cpg/turn_lock.h"
 #include "ipc/attachment.h"
 #include "ipc/deadline.h"
 #include "ipc/doorbell.h"
@@ -149,6 +150,11 @@ class Handle : public alloc::WipedObject<Handle> {
   // it is held by a callback further out), in the way that the options say.
   enum class Waited : std::uint8_t { kLookAgain, kClosing, kTimeout };
   Waited WaitForEvent(ipc::Deadline deadline);
+  // Between two events: lets those have the lock that want it (likewise).
+  void GiveWay() {
+    if (IsWanted()) [[unlikely]]
+      lock_.GiveWay();
+  }
 
   // --- room for sends: see handle_room.cc ------------------------------------
   // Under the lock: the descriptor of cpg_zcb_send_fd_get().
@@ -183,6 +189,8 @@ class Handle : public alloc::WipedObject<Handle> {
   void Ring();
   // The bell for whoever waits now: what they hear already, or what is best.
   ipc::Member::Bell ChooseBell();
+  // Whether others wait for the lock, and it can be given up.
+  bool IsWanted() const { return lock_.depth() == 1 && lock_.Wanted(); }
   // Looks without sleeping, until the deadline.
   Waited Spin(ipc::Deadline deadline);
   class Waiter;
@@ -221,7 +229,6 @@ class Handle : public alloc::WipedObject<Handle> {
   // closing_  BeginClose        waiters        handle.close (with the bell)
   // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
   // send_descriptor_shared_  ShareSendDescriptor  senders  handle.send_bell
-  // contenders_        Lock                 Spin     (a count)
   // reader_            NoteReader           WaitForRoom (a value)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
@@ -229,7 +236,6 @@ class Handle : public alloc::WipedObject<Handle> {
   std::atomic<std::atomic<std::uint32_t>*> parked_on_{nullptr};
   std::atomic<std::atomic<std::uint32_t>*> room_parked_on_{nullptr};
   std::atomic<SendDescriptor*> send_descriptor_shared_{nullptr};
-  std::atomic<std::uint32_t> contenders_{0};
   std::atomic<pthread_t> reader_{};
   std::atomic<bool> flow_control_{false};
   std::atomic<std::uint64_t> memory_wanted_{0};
@@ -240,8 +246,7 @@ class Handle : public alloc::WipedObject<Handle> {
   OpenMessages open_batch_;  // by place in the pulled batch
   QuietPlace quiet_;
 
-  std::recursive_mutex mutex_;  // guards what follows
-  std::size_t lock_depth_ = 0;
+  TurnLock lock_;  // guards what follows
   std::unique_ptr<ipc::Member> current_;
   // Left, but senders or frames may still hold a pointer.
   std::vector<std::unique_ptr<ipc::Member>> retired_;
