@@ -30,6 +30,10 @@ void DispatchCall::BeginCallback(CallbackFrame* frame) {
 void DispatchCall::EndCallback() {
   if (!in_callback_) return;  // ended by a jump; the handle may be gone
   in_callback_ = false;
+  if (stay_.inherited()) [[unlikely]] {
+    stay_.End();
+    return;
+  }
   HideMessage();
   handle().EndPulled();  // what was pulled inside the callback
   --handle().level_;
@@ -59,8 +63,7 @@ void DispatchCall::OnJump(void* call) {
   // Outside a callback it is a thread that ends, and destructors will do it.
   if (!self->in_callback_) return;
   self->EndCallback();
-  self->lock_.reset();
-  self->pin_.reset();
+  self->stay_.End();
 }
 
 CallbackFrame* Handle::FrameAt(std::size_t level) {
@@ -161,7 +164,7 @@ Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame,
     running.ShowMessage(frame->member->Begun(event));
     callbacks_.deliver_zcb(id_, &frame->group(), event.sender.node_id,
                            event.sender.pid, event.payload, event.length_bytes);
-    if (!call->abandoned() &&
+    if (!call->abandoned() && !call->inherited() &&
         (member->WasEvicted() || !member->CheckDamage())) {
       return Step::kFailed;
     }

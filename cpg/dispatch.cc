@@ -26,7 +26,9 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
     if (handle->closing()) return CS_ERR_BAD_HANDLE;
     cs_error_t error = CS_OK;
     const Handle::Step step = handle->DispatchNext(call, &error);
-    if (call->abandoned()) return CS_ERR_LIBRARY;
+    if (call->abandoned()) [[unlikely]] {
+      return call->inherited() ? CS_ERR_BAD_HANDLE : CS_ERR_LIBRARY;
+    }
     switch (step) {
       case Handle::Step::kFailed:
         return handle->closing() ? CS_ERR_BAD_HANDLE : error;
@@ -55,6 +57,7 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
       case Handle::Waited::kLookAgain:
         break;
       case Handle::Waited::kClosing:
+      case Handle::Waited::kInherited:
         return CS_ERR_BAD_HANDLE;
       case Handle::Waited::kTimeout:
         return CS_ERR_TIMEOUT;
@@ -80,6 +83,7 @@ using zcb::cpg::FindHandle;
 using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::Model;
+using zcb::cpg::Stay;
 using zcb::ipc::Deadline;
 
 extern "C" {
@@ -130,19 +134,26 @@ cs_error_t cpg_zcb_next(cpg_handle_t handle, struct cpg_zcb_message* message) {
 cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
                               struct cpg_zcb_message* message, int timeout_ms) {
   return GuardedIn(handle, [&] {
-    const auto pin = FindHandle(handle);
+    auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (message == nullptr) return CS_ERR_INVALID_PARAM;
     if (pin->model() != Model::kZcb) return CS_ERR_NOT_SUPPORTED;
     const Deadline deadline = Deadline::InMs(timeout_ms);
-    const Handle::Lock lock(&*pin);
-    pin->NoteReader();
+    Stay stay(std::move(pin));
+    Handle& found = stay.handle();
+    found.NoteReader();
     for (;;) {
-      if (pin->closing()) return CS_ERR_BAD_HANDLE;
-      const cs_error_t error = pin->PullNext(message);
+      if (found.closing()) return CS_ERR_BAD_HANDLE;
+      const cs_error_t error = found.PullNext(message);
       if (error != CS_ERR_TRY_AGAIN) return error;
-      if (pin->WaitForEvent(deadline) == Handle::Waited::kTimeout) {
-        return CS_ERR_TIMEOUT;
+      switch (found.WaitForEvent(deadline)) {
+        case Handle::Waited::kLookAgain:
+          break;
+        case Handle::Waited::kClosing:
+        case Handle::Waited::kInherited:
+          return CS_ERR_BAD_HANDLE;
+        case Handle::Waited::kTimeout:
+          return CS_ERR_TIMEOUT;
       }
     }
   });

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "cpg/process_state.h"
@@ -27,14 +28,13 @@ Handle::~Handle() {
 
 // --- lock --------------------------------------------------------------------
 
-Handle::Lock::Lock(Handle* handle) : handle_(handle) {
-  handle_->lock_.Lock();
-  if (handle_->lock_.depth() == 1) handle_->WakeUp();
+void Handle::Acquire() {
+  if (lock_.Lock()) WakeUp();
 }
 
-Handle::Lock::~Lock() {
-  if (handle_->lock_.depth() == 1) handle_->BeforeUnlock();
-  handle_->lock_.Unlock();
+void Handle::Release() {
+  if (lock_.depth() == 1) BeforeUnlock();
+  lock_.Unlock();
 }
 
 void Handle::WakeUp() {
@@ -151,7 +151,8 @@ bool Handle::HasEvent() const {
 // the wait.
 class Handle::Waiter {
  public:
-  explicit Waiter(Handle* handle) : handle_(handle) {
+  explicit Waiter(Handle* handle)
+      : mark_(ProcessState::Find()->mark()), handle_(handle) {
     bell_ = handle_->ChooseBell();
     if (bell_ == ipc::Member::Bell::kFutex) {
       word_ = handle_->current_->ParkWord();
@@ -164,7 +165,8 @@ class Handle::Waiter {
     ++handle_->waiters_;
   }
   ~Waiter() {
-    if (gave_up_lock_) handle_->lock_.Lock();
+    if (!mark_.IsHere()) return;
+    if (gave_up_lock_) (void)handle_->lock_.Lock();
     --handle_->waiters_;
     if (waited_ && bell_ == ipc::Member::Bell::kDoorbell) {
       handle_->rung_ = true;
@@ -187,6 +189,7 @@ class Handle::Waiter {
   }
 
  private:
+  ProcessState::Mark mark_;
   Handle* handle_;
   ipc::Member::Bell bell_;
   std::atomic<std::uint32_t>* word_ = nullptr;
@@ -195,17 +198,39 @@ class Handle::Waiter {
   bool gave_up_lock_ = false;
 };
 
+namespace {
+
+std::int64_t AtMostUntil(ipc::Deadline deadline, std::int64_t spin_ns) {
+  if (deadline.never()) return spin_ns;
+  return std::clamp<std::int64_t>(deadline.at_ns() - ipc::NowNs(), 0, spin_ns);
+}
+
+}  // namespace
+
 Handle::Waited Handle::WaitForEvent(ipc::Deadline deadline) {
-  const auto is_over = [this] { return HasEvent() || closing(); };
+  if (closing()) return Waited::kClosing;
+  // Whoever has no time neither looks longer nor sleeps.
+  if (deadline.passed()) return Waited::kTimeout;
   if (options_.wait() == CPG_ZCB_WAIT_SPIN) return Spin(deadline);
+  const ProcessState::Mark mark = ProcessState::Find()->mark();
   bool in_time = true;
   const bool spins = options_.spin_ns() != 0 && spin_budget_.ShouldSpin();
-  const bool is_over_soon = SpinUntil(is_over, spins ? options_.spin_ns() : 0);
-  if (spins) spin_budget_.Note(is_over_soon);
+  bool is_wanted = false;
+  const bool is_over_soon =
+      SpinUntil(
+          [&] {
+            is_wanted = IsWanted();
+            return is_wanted || !mark.IsHere() || HasEvent() || closing();
+          },
+          spins ? AtMostUntil(deadline, options_.spin_ns()) : 0) &&
+      !is_wanted;
+  if (!mark.IsHere()) return Waited::kInherited;
+  if (spins && !is_wanted) spin_budget_.Note(is_over_soon);
   if (!is_over_soon) {
     Waiter waiter(this);
     if (PrepareSleep()) in_time = waiter.Wait(deadline);
   }
+  if (!mark.IsHere()) return Waited::kInherited;
   if (closing()) return Waited::kClosing;
   // In time, but for nothing: whoever rings all the time must not keep a call
   // beyond its own.
@@ -215,8 +240,14 @@ Handle::Waited Handle::WaitForEvent(ipc::Deadline deadline) {
 
 Handle::Waited Handle::Spin(ipc::Deadline deadline) {
   constexpr std::int64_t kTurnNs = 20'000;
-  const auto is_over = [this] { return HasEvent() || closing(); };
-  while (!SpinUntil(is_over, kTurnNs)) {
+  const ProcessState::Mark mark = ProcessState::Find()->mark();
+  for (;;) {
+    (void)SpinUntil(
+        [&] { return IsWanted() || !mark.IsHere() || HasEvent() || closing(); },
+        AtMostUntil(deadline, kTurnNs));
+    if (!mark.IsHere()) return Waited::kInherited;
+    if (closing()) return Waited::kClosing;
+    if (HasEvent()) return Waited::kLookAgain;
     if (deadline.passed()) return Waited::kTimeout;
     if (IsWanted()) {
       GiveWay();
@@ -224,7 +255,6 @@ Handle::Waited Handle::Spin(ipc::Deadline deadline) {
       sched_yield();
     }
   }
-  return closing() ? Waited::kClosing : Waited::kLookAgain;
 }
 
 bool Handle::TakeSpuriousRing() {

@@ -67,11 +67,13 @@ class Handle : public alloc::WipedObject<Handle> {
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 
-  // Holds the handle's lock; a thread may take it again inside.
+  // The handle's lock; a thread may take it again inside.
+  void Acquire();
+  void Release();
   class Lock {
    public:
-    explicit Lock(Handle* handle);
-    ~Lock();
+    explicit Lock(Handle* handle) : handle_(handle) { handle_->Acquire(); }
+    ~Lock() { handle_->Release(); }
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
 
@@ -148,7 +150,13 @@ class Handle : public alloc::WipedObject<Handle> {
   std::optional<cpg_zcb_message> DescribeOpen(const void* payload) const;
   // Waits until there may be an event, giving up the lock meanwhile (not if
   // it is held by a callback further out), in the way that the options say.
-  enum class Waited : std::uint8_t { kLookAgain, kClosing, kTimeout };
+  // kInherited: this is a child now; leave the handle alone.
+  enum class Waited : std::uint8_t {
+    kLookAgain,
+    kClosing,
+    kTimeout,
+    kInherited
+  };
   Waited WaitForEvent(ipc::Deadline deadline);
   // Between two events: lets those have the lock that want it (likewise).
   void GiveWay() {
@@ -172,7 +180,6 @@ class Handle : public alloc::WipedObject<Handle> {
   }
 
  private:
-  friend class Lock;
   friend class DispatchCall;
 
   static bool AnyHolds(const ipc::Attachment& attachment,
@@ -190,7 +197,7 @@ class Handle : public alloc::WipedObject<Handle> {
   // The bell for whoever waits now: what they hear already, or what is best.
   ipc::Member::Bell ChooseBell();
   // Whether others wait for the lock, and it can be given up.
-  bool IsWanted() const { return lock_.depth() == 1 && lock_.Wanted(); }
+  bool IsWanted() const { return lock_.Wanted() && lock_.depth() == 1; }
   // Looks without sleeping, until the deadline.
   Waited Spin(ipc::Deadline deadline);
   class Waiter;

@@ -62,8 +62,12 @@ class HandleTable {
       other.slot_ = nullptr;
     }
     Pin& operator=(Pin&&) = delete;
-    ~Pin() {
-      if (slot_ != nullptr) table_->Unpin(slot_, kind_);
+    ~Pin() { End(); }
+    // Now already.
+    void End() {
+      if (slot_ == nullptr) return;
+      table_->Unpin(slot_, kind_);
+      slot_ = nullptr;
     }
     explicit operator bool() const { return slot_ != nullptr; }
     T* operator->() const { return slot_->object; }
@@ -79,6 +83,8 @@ class HandleTable {
       slot_ = nullptr;
       return loose;
     }
+    // Leaves the object pinned, and alone.
+    void Forget() { slot_ = nullptr; }
     Pin(Loose loose, PinWord::Kind kind)
         : table_(loose.table), slot_(loose.slot), kind_(kind) {}
     void set_note(void* note) const {

@@ -29,6 +29,21 @@ class ProcessState {
  public:
   static constexpr std::size_t kMaxAttachments = 64;
 
+  // Notices that a call goes on in a child: a callback, or the handler of a
+  // signal, has forked, and returns there.
+  class Mark {
+   public:
+    // relaxed: changed by the kernel alone, at fork
+    bool IsHere() const { return ours_->load(std::memory_order_relaxed) != 0; }
+
+   private:
+    friend class ProcessState;
+    explicit Mark(const std::atomic<std::uint32_t>* ours) : ours_(ours) {}
+    // Stays mapped, and no child is ever given this piece (WipedMemory).
+    const std::atomic<std::uint32_t>* ours_;
+  };
+  Mark mark() const { return Mark(&ours_); }
+
   // The state of this process; nullptr: none yet, or only the parent's.
   static ProcessState* Find() {
     // acquire <- process.state: the state is whole
@@ -62,8 +77,8 @@ class ProcessState {
  private:
   ProcessState() = default;
   ~ProcessState() = default;
-  // False in a child. relaxed: changed by the kernel alone, at fork
-  bool IsOurs() const { return ours_.load(std::memory_order_relaxed) != 0; }
+  // False in a child.
+  bool IsOurs() const { return mark().IsHere(); }
   bool MayDetach(ipc::Attachment* attachment) const;
 
   static std::atomic<ProcessState*> current_;

@@ -25,14 +25,22 @@ class TurnLock {
   TurnLock(const TurnLock&) = delete;
   TurnLock& operator=(const TurnLock&) = delete;
 
-  void Lock() {
-    if (!mutex_.try_lock()) {
-      Queue();
-    } else if (depth_ == 0 && Wanted()) {
+  // True: the thread did not have it before.
+  bool Lock() {
+    if (mutex_.try_lock()) [[likely]] {
+      if (depth_ != 0) {
+        ++depth_;
+        return false;
+      }
+      if (!Wanted()) [[likely]] {
+        depth_ = 1;
+        return true;
+      }
       mutex_.unlock();  // it was free between two of those that wait
-      Queue();
     }
-    ++depth_;
+    Queue();
+    depth_ = 1;
+    return true;
   }
   void Unlock() {
     --depth_;

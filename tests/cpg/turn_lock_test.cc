@@ -11,9 +11,9 @@ namespace {
 
 TEST(TurnLockTest, ThreadThatHasItMayHaveItAgain) {
   TurnLock lock;
-  lock.Lock();
+  EXPECT_TRUE(lock.Lock());
   EXPECT_EQ(lock.depth(), 1U);
-  lock.Lock();
+  EXPECT_FALSE(lock.Lock());
   EXPECT_EQ(lock.depth(), 2U);
   EXPECT_FALSE(lock.Wanted());
   lock.Unlock();
@@ -23,13 +23,13 @@ TEST(TurnLockTest, ThreadThatHasItMayHaveItAgain) {
 
 TEST(TurnLockTest, ThreadThatHasItMayHaveItAgainWhileOthersWait) {
   TurnLock lock;
-  lock.Lock();
+  (void)lock.Lock();
   std::thread other([&] {
-    lock.Lock();
+    (void)lock.Lock();
     lock.Unlock();
   });
   while (!lock.Wanted()) std::this_thread::yield();
-  lock.Lock();
+  (void)lock.Lock();
   EXPECT_EQ(lock.depth(), 2U);
   lock.Unlock();
   lock.Unlock();
@@ -38,18 +38,18 @@ TEST(TurnLockTest, ThreadThatHasItMayHaveItAgainWhileOthersWait) {
 
 TEST(TurnLockTest, WhoeverWaitsIsNextHoweverSoonItIsWantedAgain) {
   TurnLock lock;
-  lock.Lock();
+  (void)lock.Lock();
   for (int round = 0; round < 1000; ++round) {
     bool has_had_it = false;  // guarded by the lock
     std::thread other([&] {
-      lock.Lock();
+      (void)lock.Lock();
       has_had_it = true;
       lock.Unlock();
     });
     while (!lock.Wanted()) std::this_thread::yield();
     if (round % 2 == 0) {
       lock.Unlock();
-      lock.Lock();
+      (void)lock.Lock();
     } else {
       lock.GiveWay();
     }
@@ -63,12 +63,12 @@ TEST(TurnLockTest, WhoeverWaitsIsNextHoweverSoonItIsWantedAgain) {
 TEST(TurnLockTest, ThoseThatWaitGetItInTheirOrder) {
   constexpr int kThreads = 5;
   TurnLock lock;
-  lock.Lock();
+  (void)lock.Lock();
   std::vector<int> order;  // guarded by the lock
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
-      lock.Lock();
+      (void)lock.Lock();
       order.push_back(i);
       lock.Unlock();
     });

@@ -1,7 +1,9 @@
 // How handles wait: every combination of looking and parking, and time limits.
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -189,6 +191,35 @@ INSTANTIATE_TEST_SUITE_P(
                                          CPG_ZCB_WAIT_PARK, CPG_ZCB_WAIT_SPIN),
                        ::testing::Values(CPG_ZCB_PARK_FUTEX,
                                          CPG_ZCB_PARK_DESCRIPTOR)));
+
+// Processor time: load makes it no longer.
+std::int64_t OwnProcessorNs() {
+  timespec used{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
+}
+
+TEST(TimeLimitTest, WhoeverHasNoTimeDoesNotLookAnyLonger) {
+  constexpr std::int64_t kSecondNs = 1'000'000'000;
+  for (const std::uint64_t wait : {CPG_ZCB_WAIT_ADAPTIVE, CPG_ZCB_WAIT_SPIN}) {
+    for (const int timeout_ms : {0, 1}) {
+      Client client(CPG_MODEL_ZCB);
+      SetOption(client, CPG_ZCB_OPTION_WAIT, wait);
+      SetOption(client, CPG_ZCB_OPTION_SPIN_NS, kSecondNs);
+      client.Enter("no-time");
+      const std::int64_t before_ns = OwnProcessorNs();
+      for (int i = 0; i < 4; ++i) {
+        cpg_zcb_message message{};
+        EXPECT_EQ(cpg_zcb_next_timed(client.handle, &message, timeout_ms),
+                  CS_ERR_TIMEOUT);
+        EXPECT_EQ(
+            cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, timeout_ms),
+            CS_ERR_TIMEOUT);
+      }
+      EXPECT_LT(OwnProcessorNs() - before_ns, kSecondNs);
+    }
+  }
+}
 
 TEST(OptionTest, OptionsAreWhatWasSetAndNonsenseIsRefused) {
   Client client;
