@@ -266,7 +266,9 @@ bool Handle::TakeSpuriousRing() {
 int Handle::ShareDescriptor() {
   quiet_.Unsay();  // from now on every dispatch looks after the bell
   descriptor_shared_ = true;
-  return bell_->descriptor();
+  const int descriptor = bell_->descriptor();
+  known_descriptor_.store(descriptor, std::memory_order_relaxed);  // see there
+  return descriptor;
 }
 
 // --- membership --------------------------------------------------------------
@@ -314,10 +316,13 @@ Outcome Handle::Join(const ipc::GroupName& group) {
 }
 
 Outcome Handle::Leave(const ipc::GroupName& group) {
-  if (current_ == nullptr || !(group_ == group)) {
+  // The member first: whatever group the handle is in when its name is read,
+  // this one is left or it has left.
+  ipc::Member* const member = SendingMember();
+  if (member == nullptr || !IsHeld(group)) {
     return {Status::kNotExist, "not a member of that group"};
   }
-  const Outcome left = current_->Leave();
+  const Outcome left = member->Leave();
   if (left) EndRoomWaits();
   return left;
 }
@@ -339,7 +344,10 @@ void Handle::SetHeld(const std::optional<ipc::GroupName>& group) {
 
 bool Handle::Holds(const ipc::Attachment& attachment,
                    const ipc::GroupName& group) const {
-  if (closing() || &attachment != attachment_.get()) return false;
+  return !closing() && &attachment == attachment_.get() && IsHeld(group);
+}
+
+bool Handle::IsHeld(const ipc::GroupName& group) const {
   const std::lock_guard lock(held_mutex_);
   return held_ == group;
 }

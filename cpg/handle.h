@@ -124,13 +124,21 @@ class Handle : public alloc::WipedObject<Handle> {
     return closing_.load(std::memory_order_seq_cst);
   }
 
+  // Only under a pin of kind kSender: another thread's callback must not hold
+  // up a thread that leaves, which may be what that callback waits for.
+  Outcome Leave(const ipc::GroupName& group);
+  // What ShareDescriptor() has said, or -1. relaxed: the number of a bell that
+  // was made before the handle
+  int known_descriptor() const {
+    return known_descriptor_.load(std::memory_order_relaxed);
+  }
+
   // True if it is open and a member of that group. Takes no other lock.
   bool Holds(const ipc::Attachment& attachment,
              const ipc::GroupName& group) const;
 
   // --- under the lock ------------------------------------------------------
   Outcome Join(const ipc::GroupName& group);
-  Outcome Leave(const ipc::GroupName& group);
   int ShareDescriptor();
   bool descriptor_shared() const { return descriptor_shared_; }
   // Takes a ring out of the bell that no event belongs to. True if there was.
@@ -185,6 +193,7 @@ class Handle : public alloc::WipedObject<Handle> {
   static bool AnyHolds(const ipc::Attachment& attachment,
                        const ipc::GroupName& group);
   void SetHeld(const std::optional<ipc::GroupName>& group);
+  bool IsHeld(const ipc::GroupName& group) const;
   bool HasEvent() const;
   // Says so if there is nothing to dispatch and the bell is nobody's business.
   void SayIfQuiet();
@@ -237,6 +246,7 @@ class Handle : public alloc::WipedObject<Handle> {
   // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
   // send_descriptor_shared_  ShareSendDescriptor  senders  handle.send_bell
   // reader_            NoteReader           WaitForRoom (a value)
+  // known_descriptor_  ShareDescriptor      all      (a value)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};
   // The words that threads wait on, in the region; changed, they wake.
@@ -244,6 +254,7 @@ class Handle : public alloc::WipedObject<Handle> {
   std::atomic<std::atomic<std::uint32_t>*> room_parked_on_{nullptr};
   std::atomic<SendDescriptor*> send_descriptor_shared_{nullptr};
   std::atomic<pthread_t> reader_{};
+  std::atomic<int> known_descriptor_{-1};
   std::atomic<bool> flow_control_{false};
   std::atomic<std::uint64_t> memory_wanted_{0};
   HandleOptions options_;

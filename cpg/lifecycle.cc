@@ -144,6 +144,10 @@ cs_error_t cpg_fd_get(cpg_handle_t handle, int* fd) {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (fd == nullptr) return CS_ERR_INVALID_PARAM;
+    if (const int known = pin->known_descriptor(); known >= 0) {
+      *fd = known;
+      return CS_OK;
+    }
     const Handle::Lock lock(&*pin);
     *fd = pin->ShareDescriptor();
     return CS_OK;

@@ -10,6 +10,7 @@
 using zcb::cpg::FindHandle;
 using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
+using zcb::cpg::PinWord;
 using zcb::cpg::ToCsError;
 using zcb::cpg::ToGroupName;
 using zcb::ipc::MemberAddress;
@@ -32,10 +33,8 @@ cs_error_t cpg_leave(cpg_handle_t handle, const struct cpg_name* group) {
   return GuardedIn(handle, [&] {
     if (group == nullptr) return CS_ERR_INVALID_PARAM;
     if (group->length > CPG_MAX_NAME_LENGTH) return CS_ERR_NAME_TOO_LONG;
-    const auto pin = FindHandle(handle);
+    const auto pin = FindHandle(handle, PinWord::Kind::kSender);
     if (!pin) return CS_ERR_BAD_HANDLE;
-    const Handle::Lock lock(&*pin);
-    if (pin->closing()) return CS_ERR_BAD_HANDLE;
     return ToCsError(pin->Leave(ToGroupName(*group)));
   });
 }

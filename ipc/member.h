@@ -66,8 +66,8 @@ struct EmptyPlace {
   std::uint64_t raw = 0;
 };
 
-// Thread safety: Send from any number of threads; Next/Done/Retain/Leave and
-// the sleep calls from one thread at a time (cpg/ holds a handle's lock).
+// Thread safety: Send and Leave from any number of threads; Next/Done/Retain
+// and the sleep calls from one thread at a time (cpg/ holds a handle's lock).
 // Everything is lock-free across processes: no call waits for another process.
 class Member : public alloc::WipedObject<Member> {
  public:

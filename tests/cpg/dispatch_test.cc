@@ -254,6 +254,63 @@ TEST(DispatchTest, MessageStaysAsItIsUntilItsCallbackReturns) {
   }
 }
 
+// What a callback may wait for is done by the others all the same.
+TEST(DispatchTest, OtherThreadsLeaveAndAskAndSendWhileACallbackRuns) {
+  for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
+    Client client(model);
+    int fd = -1;
+    ASSERT_EQ(cpg_fd_get(client.handle, &fd), CS_OK);
+    client.Enter("meanwhile-leave");
+    const auto wait_for_others = [&] {
+      std::thread([&] {
+        int again = -1;
+        EXPECT_EQ(cpg_fd_get(client.handle, &again), CS_OK);
+        EXPECT_EQ(again, fd);
+        EXPECT_EQ(client.Send("x"), CS_OK);
+        EXPECT_EQ(client.Leave("another"), CS_ERR_NOT_EXIST);
+        EXPECT_EQ(client.Leave("meanwhile-leave"), CS_OK);
+        EXPECT_EQ(client.Leave("meanwhile-leave"), CS_ERR_NOT_EXIST);
+        EXPECT_EQ(client.Send("x"), CS_ERR_NOT_EXIST);
+      }).join();
+    };
+    bool first = true;
+    const auto once = [&] {
+      if (first) wait_for_others();
+      first = false;
+    };
+    client.on_message = [&](void*, std::size_t) { once(); };
+    client.on_message_in_place = [&](const void*) { once(); };
+    ASSERT_EQ(client.Send("x"), CS_OK);
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    EXPECT_EQ(client.messages.size(), 2U);
+    ASSERT_EQ(client.changes.size(), 2U);
+    EXPECT_EQ(client.changes[1].reason, CPG_REASON_LEAVE);
+    EXPECT_EQ(client.Leave("meanwhile-leave"), CS_ERR_NOT_EXIST);
+  }
+}
+
+TEST(DispatchTest, TwoCallbacksLeaveTheGroupsOfEachOther) {
+  Client clients[2];
+  const char* const groups[2] = {"cross-a", "cross-b"};
+  std::atomic<int> inside{0};
+  for (int i = 0; i < 2; ++i) {
+    clients[i].Enter(groups[i]);
+    clients[i].on_message = [&, other = 1 - i](void*, std::size_t) {
+      ++inside;
+      while (inside != 2) std::this_thread::yield();
+      EXPECT_EQ(clients[other].Leave(groups[other]), CS_OK);
+    };
+    ASSERT_EQ(clients[i].Send("x"), CS_OK);
+  }
+  std::thread second([&] { EXPECT_EQ(clients[1].Dispatch(), CS_OK); });
+  EXPECT_EQ(clients[0].Dispatch(), CS_OK);
+  second.join();
+  for (Client& client : clients) {
+    ASSERT_EQ(client.Dispatch(), CS_OK);
+    EXPECT_EQ(client.changes.size(), 2U);
+  }
+}
+
 TEST(DispatchTest, NothingArrivesAfterTheOwnLeave) {
   for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
     Client client(model);

@@ -58,6 +58,22 @@ void ExpectAllBad(cpg_handle_t handle, cpg_iteration_handle_t walk,
   EXPECT_EQ(cpg_iteration_finalize(walk), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_retain(handle, kept), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_next(handle, &message), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_next_timed(handle, &message, -1), CS_ERR_BAD_HANDLE);
+  unsigned count = 0;
+  EXPECT_EQ(cpg_zcb_next_batch(handle, &message, 1, &count), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_dispatch_timed(handle, CS_DISPATCH_BLOCKING, -1),
+            CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_wait(handle, 0, -1), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_send_fd_get(handle, &fd), CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_mcast_timed(handle, CPG_TYPE_AGREED, buffer, 1, -1),
+            CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_mcastv_timed(handle, CPG_TYPE_AGREED, nullptr, 0, -1),
+            CS_ERR_BAD_HANDLE);
+  EXPECT_EQ(cpg_zcb_mcast_batch(handle, CPG_TYPE_AGREED, nullptr, 0, &count),
+            CS_ERR_BAD_HANDLE);
+  struct cpg_zcb_group_stats stats{};
+  stats.size = sizeof(stats);
+  EXPECT_EQ(cpg_zcb_group_stats_get(handle, &name, &stats), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_describe(handle, kept, &message), CS_ERR_BAD_HANDLE);
   EXPECT_EQ(cpg_zcb_forward(handle, CPG_TYPE_AGREED, kept, 1),
             CS_ERR_BAD_HANDLE);

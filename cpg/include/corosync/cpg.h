@@ -11,11 +11,14 @@
  *             own. CS_ERR_LIBRARY: the region is damaged, which includes that
  *             somebody has cut one of its files; or this member was evicted:
  *             finalize the handle.
- *   Threads:  any thread, any number at a time. Sends take no lock. Calls that
- *             change or read a handle's place in its group (dispatch, join,
- *             leave, fd_get) are put in a row by a lock of that handle: they
- *             wait while a callback of the handle runs in another thread.
- *             A dispatch that waits for events does not hold the lock.
+ *   Threads:  any thread, any number at a time. Those that dispatch a handle,
+ *             take its events or describe one, join with it, or ask for a
+ *             descriptor (that of cpg_fd_get() the first time only) are put in
+ *             a row by a lock of that handle: they wait while a callback of the
+ *             handle runs in another thread, and get their turn between two
+ *             events, first come, first served. A dispatch that waits for
+ *             events does not hold the lock. No other call waits for a
+ *             callback: not a send, nor cpg_leave(), nor cpg_finalize().
  *   Signals:  not from signal handlers. A signal ends no call: a dispatch that
  *             waits goes on waiting when its handler returns, with and without
  *             SA_RESTART, and CS_ERR_INTERRUPT is never returned. A handler
