@@ -211,6 +211,9 @@ class Handle : public alloc::WipedObject<Handle> {
   Waited Spin(ipc::Deadline deadline);
   class Waiter;
   class RoomWaiter;
+  // Puts out who has had the time that the options say. Nanoseconds until it is
+  // worth while again; 0: never.
+  std::int64_t EvictWhoeverIsDue(ipc::Member* member) const;
   // Wakes whoever waits for room, and the program that polls for it.
   void EndRoomWaits();
 

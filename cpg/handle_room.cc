@@ -18,6 +18,20 @@ constexpr std::int64_t kLookAgainNs = 4'000'000;
 
 }  // namespace
 
+// --- those who do not read
+// -----------------------------------------------------
+
+// Nobody rings because somebody's time to read is over: who waits looks when
+// the next one is due; and where nobody is just now, since who holds the ring
+// back cannot be put out, before the next one could be.
+std::int64_t Handle::EvictWhoeverIsDue(ipc::Member* member) const {
+  const std::uint32_t evict_ms = options_.evict_ms();
+  if (evict_ms == 0) return 0;
+  const std::uint64_t due_ns = member->EvictLaggards(evict_ms).next_due_ns;
+  return due_ns != 0 ? static_cast<std::int64_t>(due_ns)
+                     : std::int64_t{evict_ms} * 1'000'000;
+}
+
 // --- the descriptor ----------------------------------------------------------
 
 Result<int> Handle::ShareSendDescriptor() {
@@ -40,11 +54,9 @@ void Handle::OnRefused(ipc::Member* member, RoomKind kind) {
   if (shared == nullptr) return;
   shared->Quiet();
   const bool will_be_told = member->ArmRoomBell(kind);
-  // Nobody rings because somebody's time to read is over: a clock does.
-  if (const std::uint32_t evict_ms = options_.evict_ms();
-      kind == RoomKind::kRing && evict_ms != 0) {
-    const std::int64_t due_ns = member->EvictLaggards(evict_ms);
-    if (due_ns > 0) shared->RingAfter(due_ns);
+  if (kind == RoomKind::kRing) {
+    const std::int64_t due_ns = EvictWhoeverIsDue(member);
+    if (due_ns != 0) shared->RingAfter(due_ns);
   }
   // What came in between nobody rings for. Without membarrier(2) nobody may
   // ring at all: then the descriptor stays readable, and the program looks.
@@ -129,12 +141,8 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     if (deadline.passed()) return CS_ERR_TIMEOUT;
     const RoomKind wanted = kind;
     const RoomWaiter waiter(this, member, wanted);
-    // Whoever does not read is put out, if the options say so.
-    std::int64_t due_ns = 0;
-    if (const std::uint32_t evict_ms = options_.evict_ms();
-        wanted == RoomKind::kRing && evict_ms != 0) {
-      due_ns = member->EvictLaggards(evict_ms);
-    }
+    const std::int64_t due_ns =
+        wanted == RoomKind::kRing ? EvictWhoeverIsDue(member) : 0;
     const cs_error_t second = look();
     if (second != CS_ERR_TRY_AGAIN) return second;
     if (kind != wanted) continue;

@@ -11,15 +11,26 @@ namespace {
 
 using Phase = EntryWord::Phase;
 
-// Whether the ring has no room for a message.
-bool IsFull(const GroupView& group, std::uint64_t* reclaimed) {
+// Where the ring begins and ends.
+struct RingEnds {
+  std::uint64_t reclaimed = 0;
+  std::uint64_t tail = 0;
+};
+
+RingEnds EndsOf(const GroupView& group) {
   CatchUpTail(group);
+  RingEnds ends;
   // acquire <- ring.tail: what lies below the tail is filled
-  const std::uint64_t tail =
-      group.header().tail.load(std::memory_order_acquire);
+  ends.tail = group.header().tail.load(std::memory_order_acquire);
   // acquire <- ring.reclaim: who stands here holds everybody back
-  *reclaimed = group.header().reclaimed.load(std::memory_order_acquire);
-  return tail > *reclaimed && tail - *reclaimed >= group.message_room();
+  ends.reclaimed = group.header().reclaimed.load(std::memory_order_acquire);
+  return ends;
+}
+
+// Whether the ring has no room for a message.
+bool IsFull(const GroupView& group, const RingEnds& ends) {
+  return ends.tail > ends.reclaimed &&
+         ends.tail - ends.reclaimed >= group.message_room();
 }
 
 // A member; or a joiner, which holds the ring like one. Not a joiner that has
@@ -52,15 +63,16 @@ bool Evict(const GroupView& group, std::uint16_t index, EntryWord seen) {
   return true;
 }
 
-std::uint64_t LaggardWatch::SinceOf(const Suspect& seen) const {
-  for (std::size_t i = 0; i < suspect_count_; ++i) {
-    const Suspect& known = (*suspects_)[i];
-    if (known.entry == seen.entry && known.generation == seen.generation &&
-        known.cursor == seen.cursor) {
-      return known.since_ns;
-    }
+std::uint64_t LaggardWatch::SinceOf(std::uint32_t index,
+                                    std::uint16_t generation,
+                                    std::uint64_t cursor,
+                                    std::uint64_t now_ns) {
+  Suspect& known = suspects_[index];
+  if (!known.is_one || known.generation != generation ||
+      known.cursor != cursor) {
+    known = {true, generation, cursor, now_ns};
   }
-  return seen.since_ns;
+  return known.since_ns;
 }
 
 LaggardWatch::Verdict LaggardWatch::Judge(const GroupView& group,
@@ -68,45 +80,43 @@ LaggardWatch::Verdict LaggardWatch::Judge(const GroupView& group,
                                           std::uint16_t self,
                                           std::uint64_t limit_ns,
                                           std::uint64_t now_ns) {
+  const RingEnds ends = EndsOf(group);
+  if (!IsFull(group, ends)) return {};
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return {0, limit_ns};  // another thread is at it
+  if (suspects_ == nullptr) {
+    suspects_.reset(new (std::nothrow) Suspect[group.entry_count()]);
+  }
+  if (suspects_ == nullptr) return {0, limit_ns};  // maybe next time
   Verdict verdict;
-  std::uint64_t reclaimed = 0;
-  Suspects seen{};
-  std::size_t seen_count = 0;
-  const std::uint32_t high = IsFull(group, &reclaimed) ? group.EntryHigh() : 0;
+  const std::uint32_t high = group.EntryHigh();
   for (std::uint32_t i = 0; i < high; ++i) {
     if (i == self) continue;
     EntryState& entry = group.entry(i);
     // acquire <- member.claim: whose cursor it is
     const EntryWord word(entry.word.load(std::memory_order_acquire));
     if (!IsEvictable(entry, word) || !IsLeaseAlive(region, word.lease())) {
+      suspects_[i].is_one = false;
       continue;
     }
     // acquire <- ring.consume: where it stands
     const std::uint64_t cursor = entry.cursor.load(std::memory_order_acquire);
-    if (cursor > reclaimed) continue;
-    Suspect suspect{static_cast<std::uint16_t>(i), word.generation(), cursor,
-                    now_ns};
-    suspect.since_ns = SinceOf(suspect);
-    const std::uint64_t waited_ns = now_ns - suspect.since_ns;
+    if (cursor >= ends.tail) {
+      suspects_[i].is_one = false;  // it has read all
+      continue;
+    }
+    const std::uint64_t waited_ns =
+        now_ns - SinceOf(i, word.generation(), cursor, now_ns);
+    if (cursor > ends.reclaimed) continue;  // nobody waits for it yet
     if (waited_ns >= limit_ns) {
-      if (Evict(group, suspect.entry, word)) ++verdict.evicted;
+      if (Evict(group, static_cast<std::uint16_t>(i), word)) ++verdict.evicted;
       continue;
     }
     const std::uint64_t due_ns = limit_ns - waited_ns;
     verdict.next_due_ns = verdict.next_due_ns == 0
                               ? due_ns
                               : std::min(verdict.next_due_ns, due_ns);
-    if (seen_count < kMostSuspects) seen[seen_count++] = suspect;
   }
-  if (seen_count != 0 && suspects_ == nullptr) {
-    suspects_.reset(new (std::nothrow) Suspects);
-    if (suspects_ == nullptr) seen_count = 0;  // the next look begins anew
-  }
-  suspect_count_ = seen_count;
-  std::copy_n(seen.begin(), seen_count,
-              seen_count == 0 ? seen.begin() : suspects_->begin());
   return verdict;
 }
 

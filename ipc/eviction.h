@@ -6,8 +6,6 @@
 #ifndef ZCB_IPC_EVICTION_H_
 #define ZCB_IPC_EVICTION_H_
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,32 +27,33 @@ class LaggardWatch {
  public:
   struct Verdict {
     std::uint32_t evicted = 0;
-    // Until the next one is due, nanoseconds; 0: nobody is suspected.
+    // Until the next one is due, nanoseconds; 0: the ring waits for nobody who
+    // could be put out.
     std::uint64_t next_due_ns = 0;
   };
-  // Looks at the ring at the time `now_ns`. If it is full, whoever stands at
-  // its reclaimed end is a suspect, and one that was a suspect `limit_ns` ago
-  // and has not read since is put out; never the entry `self`.
+  // Looks at the ring at the time `now_ns`. If it is full, everybody alive who
+  // has not read all of it is a suspect since the look that first saw it where
+  // it stands. A suspect for `limit_ns` that stands at the reclaimed end is put
+  // out; never the entry `self`. Several that stand still one behind the other
+  // so have their time together: once the first is out and its part reclaimed,
+  // the next look finds the second one due.
   Verdict Judge(const GroupView& group, const alloc::Region& region,
                 std::uint16_t self, std::uint64_t limit_ns,
                 std::uint64_t now_ns);
 
  private:
-  // More than these are suspected when some of these have gone.
-  static constexpr std::size_t kMostSuspects = 16;
   struct Suspect {
-    std::uint16_t entry = 0;
+    bool is_one = false;
     std::uint16_t generation = 0;
     std::uint64_t cursor = 0;
     std::uint64_t since_ns = 0;
   };
-  using Suspects = std::array<Suspect, kMostSuspects>;
-  // Since when the same one has been seen where it is.
-  std::uint64_t SinceOf(const Suspect& seen) const;
+  // Since when it has been seen where it is: `now_ns`, if it was not yet.
+  std::uint64_t SinceOf(std::uint32_t index, std::uint16_t generation,
+                        std::uint64_t cursor, std::uint64_t now_ns);
 
-  std::mutex mutex_;                    // guards what follows
-  std::unique_ptr<Suspects> suspects_;  // once there is one
-  std::size_t suspect_count_ = 0;
+  std::mutex mutex_;                     // guards what follows
+  std::unique_ptr<Suspect[]> suspects_;  // by entry; once the ring was full
 };
 
 }  // namespace zcb::ipc

@@ -99,10 +99,10 @@ class Member : public alloc::WipedObject<Member> {
                     const SendOptions& options = {});
   // What Send() does about members that hold a full ring back, for one that
   // waits: those who have done so for `evict_after_ms`, as this member has seen
-  // it, are put out, and the room is there. Nanoseconds until the next one is
-  // due, or 0: nobody is suspected, since the ring is not full or by this
-  // member itself alone. 0 also for 0, which means never. Any thread.
-  std::int64_t EvictLaggards(std::uint32_t evict_after_ms);
+  // it, are put out, and the room is there. How many, and nanoseconds until the
+  // next one is due; 0: the ring is not full, or waits for nobody who could be
+  // put out. 0 also for 0, which means never. Any thread.
+  LaggardWatch::Verdict EvictLaggards(std::uint32_t evict_after_ms);
 
   // --- receive ---------------------------------------------------------------
   // Looks at the next event and begins it; every event but kNothing must be

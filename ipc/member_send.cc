@@ -54,8 +54,15 @@ LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {
   return verdict;
 }
 
-std::int64_t Member::EvictLaggards(std::uint32_t evict_after_ms) {
-  return static_cast<std::int64_t>(JudgeLaggards(evict_after_ms).next_due_ns);
+LaggardWatch::Verdict Member::EvictLaggards(std::uint32_t evict_after_ms) {
+  LaggardWatch::Verdict all;
+  for (;;) {
+    const LaggardWatch::Verdict one = JudgeLaggards(evict_after_ms);
+    all.evicted += one.evicted;
+    all.next_due_ns = one.next_due_ns;
+    // Behind who was put out the next one may stand, whose time is up, too.
+    if (one.evicted == 0) return all;
+  }
 }
 
 bool Member::MakeRoom(const SendOptions& options, bool* reaped) {

@@ -2,7 +2,6 @@
 // timed sends, against members in other processes that read late or never.
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "tests/cpg/client.h"
+#include "tests/cpg/full_ring.h"
 #include "tests/support/child_process.h"
 
 namespace zcb::cpg::testing {
@@ -22,64 +22,6 @@ using zcb::testing::ChildProcess;
 using zcb::testing::Gate;
 
 const RegionOfThisTest region_of_this_test;
-
-// A member that reads when it is told to: so many events per signal.
-class LateReader {
- public:
-  LateReader(std::string_view group, int events_per_go)
-      : child_([this, group, events_per_go] {
-          Client client;
-          client.Enter(group);
-          joined_.Signal();
-          for (;;) {
-            go_.Wait();
-            for (int i = 0; i < events_per_go; ++i) {
-              if (client.Dispatch(CS_DISPATCH_ONE_NONBLOCKING) != CS_OK) break;
-            }
-            done_.Signal();
-          }
-          return 0;
-        }) {
-    joined_.Wait();
-  }
-  void Go() { go_.Signal(); }
-  void GoAndWait() {
-    Go();
-    done_.Wait();
-  }
-  const ChildProcess& child() const { return child_; }
-
- private:
-  Gate joined_;
-  Gate go_;
-  Gate done_;
-  ChildProcess child_;
-};
-
-constexpr int kAll = 1 << 20;
-
-// Sends, and reads its own, until the ring is full of what others have not
-// read.
-std::size_t Fill(Client* client) {
-  std::size_t sent = 0;
-  while (client->Send("x") == CS_OK) {
-    ++sent;
-    EXPECT_EQ(client->Dispatch(), CS_OK);
-  }
-  EXPECT_EQ(client->Dispatch(), CS_OK);
-  return sent;
-}
-
-int SendFd(const Client& client) {
-  int fd = -1;
-  EXPECT_EQ(cpg_zcb_send_fd_get(client.handle, &fd), CS_OK);
-  return fd;
-}
-
-bool IsReadable(int fd, int timeout_ms = 0) {
-  pollfd entry{fd, POLLIN, 0};
-  return poll(&entry, 1, timeout_ms) == 1;
-}
 
 TEST(RoomTest, WaitReturnsAtOnceWhileThereIsRoomAndNeedsAMember) {
   Client client;

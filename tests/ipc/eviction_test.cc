@@ -95,7 +95,7 @@ TEST_F(EvictionTest, SenderNeverPutsItselfOut) {
   EXPECT_FALSE(sender->WasEvicted());
 }
 
-TEST_F(EvictionTest, AllWhoHoldTheRingGoAlsoIfTheyAreManyMoreThanAreWatched) {
+TEST_F(EvictionTest, AllWhoHoldTheRingAtOnePlaceGoAtOnce) {
   const Joined sender = JoinGroup(*attachment_, "g");
   std::vector<Joined> laggards;
   for (int i = 0; i < 40; ++i) {
@@ -105,12 +105,54 @@ TEST_F(EvictionTest, AllWhoHoldTheRingGoAlsoIfTheyAreManyMoreThanAreWatched) {
     ReadAll(*each.member);
   }
   FillRing(*sender.member);
-  std::uint32_t evicted = 0;
-  for (std::uint64_t round = 0; round < 6; ++round) {
-    evicted += JudgeAt(round * kLimit).evicted;
-  }
-  EXPECT_EQ(evicted, 40U);
+  JudgeAt(0);
+  EXPECT_EQ(JudgeAt(kLimit).evicted, 40U);
   EXPECT_TRUE(SendText(*sender.member, "y").ok());
+}
+
+// Each of them stands where it joined, one behind the other.
+TEST_F(EvictionTest, ThoseBehindTheOneThatIsPutOutHaveHadTheirTimeWithIt) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  ReadAll(*sender.member);
+  std::vector<Joined> laggards;
+  for (int i = 0; i < 40; ++i) {
+    laggards.push_back(JoinGroup(*attachment_, "g"));
+  }
+  FillRing(*sender.member);
+  EXPECT_EQ(JudgeAt(0).next_due_ns, kLimit);
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(JudgeAt(kLimit).evicted, 1U) << i;
+    attachment_->ReclaimAllGroups();
+  }
+  EXPECT_EQ(sender->ReadGroupStats().members, 1U);
+  EXPECT_TRUE(SendText(*sender.member, "y").ok());
+}
+
+TEST_F(EvictionTest, OneThatReadsInTheShadowOfAnotherIsSuspectedAnew) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  ReadAll(*sender.member);
+  const Joined stuck = JoinGroup(*attachment_, "g");
+  const Joined slow = JoinGroup(*attachment_, "g");
+  FillRing(*sender.member);
+  JudgeAt(0);
+  ReadOne(*slow.member);
+  EXPECT_EQ(JudgeAt(kLimit).evicted, 1U);
+  attachment_->ReclaimAllGroups();
+  FillRing(*sender.member);
+  EXPECT_EQ(JudgeAt(kLimit + 1).next_due_ns, kLimit - 1);
+  EXPECT_TRUE(stuck->WasEvicted());
+  EXPECT_FALSE(slow->WasEvicted());
+}
+
+TEST_F(EvictionTest, WaiterPutsAllOutWhoseTimeIsUpAndNotOneAlone) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  ReadAll(*sender.member);
+  std::vector<Joined> laggards;
+  for (int i = 0; i < 3; ++i) laggards.push_back(JoinGroup(*attachment_, "g"));
+  FillRing(*sender.member);
+  std::uint32_t evicted = 0;
+  while (evicted == 0) evicted = sender->EvictLaggards(1).evicted;
+  EXPECT_EQ(evicted, 3U);
 }
 
 TEST_F(EvictionTest, DeadAreLeftToTheirReapers) {
@@ -167,7 +209,7 @@ TEST_F(EvictionTest, EverythingThatTheEvictedDoesIsRefused) {
   EXPECT_EQ(laggard->Next().status(), Status::kLibrary);
   EXPECT_EQ(SendText(*laggard.member, "x").status(), Status::kLibrary);
   EXPECT_EQ(laggard->Leave().status(), Status::kLibrary);
-  EXPECT_EQ(laggard->EvictLaggards(1), 0);
+  EXPECT_EQ(laggard->EvictLaggards(1).evicted, 0U);
   EXPECT_EQ(Entry(1).phase(), Phase::kEvicted) << "its own until it lets go";
 }
 
@@ -397,13 +439,13 @@ TEST_F(EvictionTest, SenderWithALimitGoesOnByItself) {
 TEST_F(EvictionTest, WaiterIsToldWhenTheNextOneIsDueAndFindsRoomThen) {
   const Joined sender = JoinGroup(*attachment_, "g");
   const Joined laggard = JoinGroup(*attachment_, "g");
-  EXPECT_EQ(sender->EvictLaggards(1), 0) << "the ring is not full";
+  EXPECT_EQ(sender->EvictLaggards(1).next_due_ns, 0U) << "not full";
   FillRing(*sender.member);
-  EXPECT_EQ(sender->EvictLaggards(0), 0) << "never";
-  const std::int64_t due_ns = sender->EvictLaggards(1000);
-  EXPECT_GT(due_ns, 0);
-  EXPECT_LE(due_ns, 1'000'000'000);
-  while (sender->EvictLaggards(1) > 0) {
+  EXPECT_EQ(sender->EvictLaggards(0).next_due_ns, 0U) << "never";
+  const std::uint64_t due_ns = sender->EvictLaggards(1000).next_due_ns;
+  EXPECT_GT(due_ns, 0U);
+  EXPECT_LE(due_ns, 1'000'000'000U);
+  while (sender->EvictLaggards(1).evicted == 0) {
   }
   EXPECT_TRUE(laggard->WasEvicted());
   EXPECT_TRUE(SendText(*sender.member, "y").ok());
