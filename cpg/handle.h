@@ -175,6 +175,11 @@ class Handle : public alloc::WipedObject<Handle> {
   // --- room for sends: see handle_room.cc ------------------------------------
   // Under the lock: the descriptor of cpg_zcb_send_fd_get().
   Result<int> ShareSendDescriptor();
+  // Any thread, under a sender's pin: puts out who has had the time that the
+  // options say. How many, and nanoseconds until it is worth while again; 0:
+  // never.
+  ipc::LaggardWatch::Verdict EvictWhoeverIsDue(
+      ipc::Member* member, ipc::Member::RoomKind lacking) const;
   // Any thread, under a sender's pin: a send through `member` was refused.
   void OnRefused(ipc::Member* member, ipc::Member::RoomKind kind);
   // Any thread, under a sender's pin: waits until a send may be tried. CS_OK,
@@ -211,9 +216,6 @@ class Handle : public alloc::WipedObject<Handle> {
   Waited Spin(ipc::Deadline deadline);
   class Waiter;
   class RoomWaiter;
-  // Puts out who has had the time that the options say. Nanoseconds until it is
-  // worth while again; 0: never.
-  std::int64_t EvictWhoeverIsDue(ipc::Member* member) const;
   // Wakes whoever waits for room, and the program that polls for it.
   void EndRoomWaits();
 

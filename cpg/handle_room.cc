@@ -24,12 +24,15 @@ constexpr std::int64_t kLookAgainNs = 4'000'000;
 // Nobody rings because somebody's time to read is over: who waits looks when
 // the next one is due; and where nobody is just now, since who holds the ring
 // back cannot be put out, before the next one could be.
-std::int64_t Handle::EvictWhoeverIsDue(ipc::Member* member) const {
+ipc::LaggardWatch::Verdict Handle::EvictWhoeverIsDue(ipc::Member* member,
+                                                     RoomKind lacking) const {
   const std::uint32_t evict_ms = options_.evict_ms();
-  if (evict_ms == 0) return 0;
-  const std::uint64_t due_ns = member->EvictLaggards(evict_ms).next_due_ns;
-  return due_ns != 0 ? static_cast<std::int64_t>(due_ns)
-                     : std::int64_t{evict_ms} * 1'000'000;
+  if (evict_ms == 0) return {};
+  ipc::LaggardWatch::Verdict verdict = member->EvictLaggards(lacking, evict_ms);
+  if (verdict.next_due_ns == 0) {
+    verdict.next_due_ns = std::uint64_t{evict_ms} * 1'000'000;
+  }
+  return verdict;
 }
 
 // --- the descriptor ----------------------------------------------------------
@@ -54,13 +57,14 @@ void Handle::OnRefused(ipc::Member* member, RoomKind kind) {
   if (shared == nullptr) return;
   shared->Quiet();
   const bool will_be_told = member->ArmRoomBell(kind);
-  if (kind == RoomKind::kRing) {
-    const std::int64_t due_ns = EvictWhoeverIsDue(member);
-    if (due_ns != 0) shared->RingAfter(due_ns);
+  const ipc::LaggardWatch::Verdict verdict = EvictWhoeverIsDue(member, kind);
+  if (verdict.next_due_ns != 0) {
+    shared->RingAfter(static_cast<std::int64_t>(verdict.next_due_ns));
   }
   // What came in between nobody rings for. Without membarrier(2) nobody may
   // ring at all: then the descriptor stays readable, and the program looks.
-  if (!will_be_told || member->leaving() || member->IsOut() || closing() ||
+  if (!will_be_told || verdict.evicted != 0 || member->leaving() ||
+      member->IsOut() || closing() ||
       (kind == RoomKind::kRing && member->HasRoom())) {
     shared->Ring();
   }
@@ -141,13 +145,14 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     if (deadline.passed()) return CS_ERR_TIMEOUT;
     const RoomKind wanted = kind;
     const RoomWaiter waiter(this, member, wanted);
-    const std::int64_t due_ns =
-        wanted == RoomKind::kRing ? EvictWhoeverIsDue(member) : 0;
+    const auto [evicted, due_ns] = EvictWhoeverIsDue(member, wanted);
     const cs_error_t second = look();
     if (second != CS_ERR_TRY_AGAIN) return second;
-    if (kind != wanted) continue;
-    waiter.Wait(due_ns == 0 ? deadline
-                            : Sooner(deadline, ipc::Deadline::InNs(due_ns)));
+    if (kind != wanted || evicted != 0) continue;
+    waiter.Wait(due_ns == 0
+                    ? deadline
+                    : Sooner(deadline, ipc::Deadline::InNs(
+                                           static_cast<std::int64_t>(due_ns))));
   }
 }
 

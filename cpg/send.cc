@@ -12,6 +12,18 @@ namespace {
 
 using RoomKind = ipc::Member::RoomKind;
 
+// A member that does not read may be the one who holds the memory.
+Result<std::byte*> AllocPayload(const Sender& sender, ipc::Member* member,
+                                std::uint64_t length_bytes) {
+  for (;;) {
+    const auto payload = sender->attachment().AllocPayload(length_bytes);
+    if (payload.status() != Status::kNoMemory ||
+        sender->EvictWhoeverIsDue(member, RoomKind::kMemory).evicted == 0) {
+      return payload;
+    }
+  }
+}
+
 // Memory that is full now may be had later, as may room in the ring: a send
 // says "try again" for both. Others have to read, or to free.
 cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
@@ -52,7 +64,7 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   ipc::Member* member = sender->SendingMember();
   if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
   ipc::Attachment& attachment = sender->attachment();
-  const auto payload = attachment.AllocPayload(length_bytes);
+  const auto payload = AllocPayload(sender, member, length_bytes);
   if (payload.status() == Status::kNoMemory) {
     return RefuseForMemory(sender, member, length_bytes);
   }

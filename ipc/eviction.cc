@@ -27,10 +27,13 @@ RingEnds EndsOf(const GroupView& group) {
   return ends;
 }
 
-// Whether the ring has no room for a message.
-bool IsFull(const GroupView& group, const RingEnds& ends) {
+// Whether what is not reclaimed may be why a sender lacks it: any message may
+// be one of those that fill the memory.
+bool IsInTheWay(const GroupView& group, const RingEnds& ends,
+                RoomKind lacking) {
   return ends.tail > ends.reclaimed &&
-         ends.tail - ends.reclaimed >= group.message_room();
+         (lacking == RoomKind::kMemory ||
+          ends.tail - ends.reclaimed >= group.message_room());
 }
 
 // A member; or a joiner, which holds the ring like one. Not a joiner that has
@@ -77,11 +80,11 @@ std::uint64_t LaggardWatch::SinceOf(std::uint32_t index,
 
 LaggardWatch::Verdict LaggardWatch::Judge(const GroupView& group,
                                           const alloc::Region& region,
-                                          std::uint16_t self,
+                                          std::uint16_t self, RoomKind lacking,
                                           std::uint64_t limit_ns,
                                           std::uint64_t now_ns) {
   const RingEnds ends = EndsOf(group);
-  if (!IsFull(group, ends)) return {};
+  if (!IsInTheWay(group, ends, lacking)) return {};
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return {0, limit_ns};  // another thread is at it
   if (suspects_ == nullptr) {

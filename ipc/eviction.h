@@ -1,4 +1,5 @@
-// Puts out members that hold a full ring back: an option of senders.
+// Puts out members that hold a full ring back, or what memory was sent: an
+// option of senders.
 //
 // Time is private to the sender that judges: nobody keeps a clock for others.
 // What happens then is one compare-and-swap of the entry (Evicted: it gates no
@@ -21,7 +22,10 @@ namespace zcb::ipc {
 // publishes the record.
 bool Evict(const GroupView& group, std::uint16_t index, EntryWord seen);
 
-// How long who has stood still before a full ring, as one sender saw it.
+// What a sender lacks: a place in the ring, or memory anywhere in the region.
+enum class RoomKind : std::uint8_t { kRing, kMemory };
+
+// How long who has stood still while a sender lacked something, as it saw it.
 // Thread-safe: two threads at once, and one of them judges.
 class LaggardWatch {
  public:
@@ -31,14 +35,15 @@ class LaggardWatch {
     // could be put out.
     std::uint64_t next_due_ns = 0;
   };
-  // Looks at the ring at the time `now_ns`. If it is full, everybody alive who
-  // has not read all of it is a suspect since the look that first saw it where
-  // it stands. A suspect for `limit_ns` that stands at the reclaimed end is put
-  // out; never the entry `self`. Several that stand still one behind the other
-  // so have their time together: once the first is out and its part reclaimed,
-  // the next look finds the second one due.
+  // Looks at the ring at the time `now_ns`. If it is full, or (kMemory) not
+  // empty, everybody alive who has not read all of it is a suspect since the
+  // look that first saw it where it stands. A suspect for `limit_ns` that
+  // stands at the reclaimed end is put out; never the entry `self`. Several
+  // that stand still one behind the other so have their time together: once the
+  // first is out and its part reclaimed, the next look finds the second one
+  // due.
   Verdict Judge(const GroupView& group, const alloc::Region& region,
-                std::uint16_t self, std::uint64_t limit_ns,
+                std::uint16_t self, RoomKind lacking, std::uint64_t limit_ns,
                 std::uint64_t now_ns);
 
  private:
@@ -53,7 +58,7 @@ class LaggardWatch {
                         std::uint64_t cursor, std::uint64_t now_ns);
 
   std::mutex mutex_;                     // guards what follows
-  std::unique_ptr<Suspect[]> suspects_;  // by entry; once the ring was full
+  std::unique_ptr<Suspect[]> suspects_;  // by entry; once somebody was judged
 };
 
 }  // namespace zcb::ipc

@@ -99,10 +99,15 @@ class Member : public alloc::WipedObject<Member> {
                     const SendOptions& options = {});
   // What Send() does about members that hold a full ring back, for one that
   // waits: those who have done so for `evict_after_ms`, as this member has seen
-  // it, are put out, and the room is there. How many, and nanoseconds until the
+  // it, are put out, until there is room. How many, and nanoseconds until the
   // next one is due; 0: the ring is not full, or waits for nobody who could be
-  // put out. 0 also for 0, which means never. Any thread.
-  LaggardWatch::Verdict EvictLaggards(std::uint32_t evict_after_ms);
+  // put out. 0 also for 0, which means never. For memory, once what all have
+  // read was reclaimed, those who stand at the ring's end are put out, whether
+  // it is full or not: then look whether there is enough, and if not, call
+  // again. Any thread.
+  using RoomKind = ipc::RoomKind;
+  LaggardWatch::Verdict EvictLaggards(RoomKind lacking,
+                                      std::uint32_t evict_after_ms);
 
   // --- receive ---------------------------------------------------------------
   // Looks at the next event and begins it; every event but kNothing must be
@@ -176,9 +181,6 @@ class Member : public alloc::WipedObject<Member> {
   // Any thread; the mutex behind it is private to the process. To wait:
   //   seen = RoomWord()->load(); AnnounceRoomWait(for);
   //   if (!HasRoom()) FutexWait(RoomWord(), seen, ...); EndRoomWait(for);
-  //
-  // What is waited for: a place in the ring, or memory anywhere in the region.
-  enum class RoomKind : std::uint8_t { kRing, kMemory };
   // Reclaims, and looks. A snapshot: another sender may be faster.
   bool HasRoom();
   // Says that senders of this member wait, until EndRoomWait(). Whoever makes
@@ -230,7 +232,8 @@ class Member : public alloc::WipedObject<Member> {
   // Why it is, by a member that is none any more.
   Failure WhyOut() const;
   class Batch;  // see member_batch.cc
-  LaggardWatch::Verdict JudgeLaggards(std::uint32_t evict_after_ms);
+  LaggardWatch::Verdict JudgeLaggards(RoomKind lacking,
+                                      std::uint32_t evict_after_ms);
   enum class Wanted : std::uint8_t { kAny, kMessage };
   // Fills in an event that is kNothing so far. kMessage: kNothing also at a
   // view.

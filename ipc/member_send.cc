@@ -42,11 +42,12 @@ void Member::ReclaimAsWeGo(std::uint64_t position, std::uint64_t length_bytes) {
   attachment_->ReclaimGroup(group_, kReclaimAll, &own_first_);
 }
 
-LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {
+LaggardWatch::Verdict Member::JudgeLaggards(RoomKind lacking,
+                                            std::uint32_t evict_after_ms) {
   // Who was put out himself judges nobody.
   if (evict_after_ms == 0 || !IsMember()) return {};
   const LaggardWatch::Verdict verdict =
-      laggards_.Judge(group_, attachment_->region(), entry_,
+      laggards_.Judge(group_, attachment_->region(), entry_, lacking,
                       std::uint64_t{evict_after_ms} * 1'000'000,
                       static_cast<std::uint64_t>(NowNs()));
   // Gives the room back, and rings whoever sleeps, the evicted one included.
@@ -54,14 +55,15 @@ LaggardWatch::Verdict Member::JudgeLaggards(std::uint32_t evict_after_ms) {
   return verdict;
 }
 
-LaggardWatch::Verdict Member::EvictLaggards(std::uint32_t evict_after_ms) {
+LaggardWatch::Verdict Member::EvictLaggards(RoomKind lacking,
+                                            std::uint32_t evict_after_ms) {
   LaggardWatch::Verdict all;
   for (;;) {
-    const LaggardWatch::Verdict one = JudgeLaggards(evict_after_ms);
+    const LaggardWatch::Verdict one = JudgeLaggards(lacking, evict_after_ms);
     all.evicted += one.evicted;
     all.next_due_ns = one.next_due_ns;
     // Behind who was put out the next one may stand, whose time is up, too.
-    if (one.evicted == 0) return all;
+    if (one.evicted == 0 || lacking == RoomKind::kMemory) return all;
   }
 }
 
@@ -74,7 +76,7 @@ bool Member::MakeRoom(const SendOptions& options, bool* reaped) {
   }
   // Has he had time enough?
   return options.evict_after_ms != 0 &&
-         JudgeLaggards(options.evict_after_ms).evicted != 0;
+         JudgeLaggards(RoomKind::kRing, options.evict_after_ms).evicted != 0;
 }
 
 Failure Member::RefuseFull() {

@@ -90,6 +90,53 @@ TEST(RoomEvictTest, DescriptorTellsHoweverManyStoppedMembersStandInTheWay) {
   }
 }
 
+// Messages so large that memory is full long before the ring is.
+constexpr std::size_t kLarge = 8 << 20;
+
+// Sends, and reads its own, until memory is full of what others have not read.
+void FillMemory(Client* client) {
+  const std::string large(kLarge, 'x');
+  while (client->Send(large) == CS_OK) {
+    client->messages.clear();
+    EXPECT_EQ(client->Dispatch(), CS_OK);
+  }
+  EXPECT_EQ(client->Dispatch(), CS_OK);
+}
+
+TEST(RoomEvictTest, WhoHoldsTheMemoryIsPutOutThoughTheRingHasRoom) {
+  const std::string large(kLarge, 'x');
+  const iovec piece{const_cast<char*>(large.data()), large.size()};
+  for (const int count : {1, 2}) {
+    for (const std::string way : {"send", "wait", "timed", "fd"}) {
+      const std::string group = "memory-" + way + std::to_string(count);
+      const StoppedMembers stopped(group, count);
+      Client client;
+      client.Enter(group);
+      const int fd = way == "fd" ? SendFd(client) : -1;
+      FillMemory(&client);
+      SetLimit(client, 20);
+      cs_error_t error = client.Send(large);
+      ASSERT_EQ(error, CS_ERR_TRY_AGAIN);
+      if (way == "wait") {
+        EXPECT_EQ(cpg_zcb_wait(client.handle, kLarge, -1), CS_OK);
+      } else if (way == "timed") {
+        EXPECT_EQ(
+            cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, &piece, 1, -1),
+            CS_OK);
+      }
+      do {
+        if (way == "fd") {
+          ASSERT_TRUE(IsReadable(fd, -1));
+        }
+        error = client.Send(large);
+      } while (error == CS_ERR_TRY_AGAIN);
+      EXPECT_EQ(error, CS_OK);
+      EXPECT_EQ(Evictions(client), static_cast<std::uint64_t>(count));
+      EXPECT_EQ(client.Dispatch(), CS_OK);
+    }
+  }
+}
+
 // The waiter's own handle stands in front of the one that is stopped: nobody is
 // due. When another thread has read there is still no room, since joins go
 // where messages do not, so nobody rings.

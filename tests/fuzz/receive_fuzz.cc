@@ -103,7 +103,7 @@ class World {
         break;
       }
       case 15:
-        (void)member.EvictLaggards(1);
+        (void)member.EvictLaggards(ipc::RoomKind::kRing, 1);
         break;
       case 16:
         attachment_->ReapIfGone({static_cast<std::uint16_t>(input.Below(70)),

@@ -31,9 +31,9 @@ class EvictionTest : public MemberTest {
     while (SendText(sender, "x").ok()) ReadAll(sender);
   }
   LaggardWatch::Verdict JudgeAt(std::uint64_t now_ns,
-                                std::uint16_t self = kSelf) {
-    return watch_.Judge(GroupOf("g"), attachment_->region(), self, kLimit,
-                        now_ns);
+                                RoomKind lacking = RoomKind::kRing) {
+    return watch_.Judge(GroupOf("g"), attachment_->region(), kSelf, lacking,
+                        kLimit, now_ns);
   }
   // As an evictor that is killed before the record.
   void EvictWithoutRecord(std::uint16_t index) {
@@ -82,6 +82,39 @@ TEST_F(EvictionTest, NobodyIsSuspectedWhileTheRingHasRoom) {
   const auto verdict = JudgeAt(10 * kLimit);
   EXPECT_EQ(verdict.evicted, 0U);
   EXPECT_EQ(verdict.next_due_ns, 0U);
+}
+
+TEST_F(EvictionTest, WhereMemoryLacksWhoeverHoldsAMessageIsPutOut) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  const Joined laggard = JoinGroup(*attachment_, "g");
+  const Joined reader = JoinGroup(*attachment_, "g");
+  ReadAll(*laggard.member);
+  ReadAll(*reader.member);
+  ReadAll(*sender.member);
+  attachment_->ReclaimAllGroups();
+  EXPECT_EQ(JudgeAt(0, RoomKind::kMemory).next_due_ns, 0U) << "all have read";
+  ASSERT_TRUE(SendText(*sender.member, "x").ok());
+  ReadAll(*reader.member);
+  EXPECT_EQ(JudgeAt(1, RoomKind::kMemory).next_due_ns, kLimit);
+  EXPECT_EQ(JudgeAt(1 + kLimit, RoomKind::kRing).evicted, 0U) << "not full";
+  EXPECT_EQ(JudgeAt(1 + kLimit, RoomKind::kMemory).evicted, 1U);
+  EXPECT_TRUE(laggard->WasEvicted());
+  EXPECT_FALSE(reader->WasEvicted());
+}
+
+// Once there is enough the others may stay.
+TEST_F(EvictionTest, WhereMemoryLacksOnePlaceOfTheRingIsClearedAtATime) {
+  const Joined sender = JoinGroup(*attachment_, "g");
+  ReadAll(*sender.member);
+  std::vector<Joined> laggards;
+  for (int i = 0; i < 3; ++i) laggards.push_back(JoinGroup(*attachment_, "g"));
+  ReadAll(*sender.member);
+  attachment_->ReclaimAllGroups();  // as the allocation that failed did
+  std::uint32_t evicted = 0;
+  while (evicted == 0) {
+    evicted = sender->EvictLaggards(RoomKind::kMemory, 1).evicted;
+  }
+  EXPECT_EQ(evicted, 1U);
 }
 
 TEST_F(EvictionTest, SenderNeverPutsItselfOut) {
@@ -151,7 +184,8 @@ TEST_F(EvictionTest, WaiterPutsAllOutWhoseTimeIsUpAndNotOneAlone) {
   for (int i = 0; i < 3; ++i) laggards.push_back(JoinGroup(*attachment_, "g"));
   FillRing(*sender.member);
   std::uint32_t evicted = 0;
-  while (evicted == 0) evicted = sender->EvictLaggards(1).evicted;
+  while (evicted == 0)
+    evicted = sender->EvictLaggards(RoomKind::kRing, 1).evicted;
   EXPECT_EQ(evicted, 3U);
 }
 
@@ -209,7 +243,7 @@ TEST_F(EvictionTest, EverythingThatTheEvictedDoesIsRefused) {
   EXPECT_EQ(laggard->Next().status(), Status::kLibrary);
   EXPECT_EQ(SendText(*laggard.member, "x").status(), Status::kLibrary);
   EXPECT_EQ(laggard->Leave().status(), Status::kLibrary);
-  EXPECT_EQ(laggard->EvictLaggards(1).evicted, 0U);
+  EXPECT_EQ(laggard->EvictLaggards(RoomKind::kRing, 1).evicted, 0U);
   EXPECT_EQ(Entry(1).phase(), Phase::kEvicted) << "its own until it lets go";
 }
 
@@ -439,13 +473,16 @@ TEST_F(EvictionTest, SenderWithALimitGoesOnByItself) {
 TEST_F(EvictionTest, WaiterIsToldWhenTheNextOneIsDueAndFindsRoomThen) {
   const Joined sender = JoinGroup(*attachment_, "g");
   const Joined laggard = JoinGroup(*attachment_, "g");
-  EXPECT_EQ(sender->EvictLaggards(1).next_due_ns, 0U) << "not full";
+  EXPECT_EQ(sender->EvictLaggards(RoomKind::kRing, 1).next_due_ns, 0U)
+      << "not full";
   FillRing(*sender.member);
-  EXPECT_EQ(sender->EvictLaggards(0).next_due_ns, 0U) << "never";
-  const std::uint64_t due_ns = sender->EvictLaggards(1000).next_due_ns;
+  EXPECT_EQ(sender->EvictLaggards(RoomKind::kRing, 0).next_due_ns, 0U)
+      << "never";
+  const std::uint64_t due_ns =
+      sender->EvictLaggards(RoomKind::kRing, 1000).next_due_ns;
   EXPECT_GT(due_ns, 0U);
   EXPECT_LE(due_ns, 1'000'000'000U);
-  while (sender->EvictLaggards(1).evicted == 0) {
+  while (sender->EvictLaggards(RoomKind::kRing, 1).evicted == 0) {
   }
   EXPECT_TRUE(laggard->WasEvicted());
   EXPECT_TRUE(SendText(*sender.member, "y").ok());

@@ -186,7 +186,7 @@ void GroupScene::FillAndEvict() {
     }
   }
   while (!member->HasRoom()) {
-    (void)member->EvictLaggards(kLimitMs);
+    (void)member->EvictLaggards(ipc::RoomKind::kRing, kLimitMs);
     sched_yield();
   }
   Read(member, nullptr);

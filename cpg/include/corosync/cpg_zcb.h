@@ -373,8 +373,9 @@ typedef enum {
   /** What a waiting call sleeps on: a cpg_zcb_park_t. ZCB_PARK. */
   CPG_ZCB_OPTION_PARK = 3,
   /** Senders of this handle put out a member that has held the full ring back
-   *  for that many milliseconds without reading a message; 0, the default:
-   *  never. The limit of the strictest sender counts. To the others it is
+   *  for that many milliseconds without reading a message, or, where memory
+   *  cannot be had, the oldest message of a ring that is not full; 0, the
+   *  default: never. The limit of the strictest sender counts. To the others it is
    *  CPG_REASON_PROCDOWN; its own calls are CS_ERR_LIBRARY from then on, and
    * its descriptor is readable: finalize, and join with a fresh handle. What it
    *  keeps stays valid. ZCB_EVICT_MS. */
