@@ -222,28 +222,45 @@ Result<std::unique_ptr<Member>> Attachment::Join(const GroupName& name,
   return member;
 }
 
-// Everything published counts, read by its members or not. Records are applied
-// by us as by any reader.
+// Calls `read` with a group and a position. Everything published counts, read
+// by its members or not. Records are applied by us as by any reader.
+//
+// Of one position, or a process that leaves and joins again while we look at
+// one entry after the other would be found twice. What is a member there stays
+// to be found until its end, which comes later in the order, is reclaimed: then
+// again, from the start.
 template <typename Read>
 Outcome Attachment::ReadMembersOf(const GroupName& name, Read&& read) {
   const auto group = directory_->Find(name);
   if (!group) return group.failure();
   if (!*group) return {};
-  ApplyPublished(**group);
-  read(**group);
+  constexpr int kMostTries = 8;  // then it is what it was an instant ago
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const std::uint64_t tail = ApplyPublished(**group);
+    if (tail == 0) break;
+    read(**group, tail - 1);
+    // acquire <- ring.reclaim: who frees an entry has come to its end
+    SlotWord next;
+    if ((*group)->header().reclaimed.load(std::memory_order_acquire) < tail ||
+        ReadSlot(**group, tail, &next) == RingAnswer::kFull) {
+      break;
+    }
+  }
   return {};
 }
 
 Result<std::vector<MemberAddress>> Attachment::MembersOf(
     const GroupName& name) {
   std::vector<MemberAddress> members;
-  const Outcome done = ReadMembersOf(name, [&members](const GroupView& group) {
-    View view;
-    ReadViewAt(group, kNow, &view);
-    for (const View::Item& item : view.items()) {
-      members.push_back(item.address);
-    }
-  });
+  const Outcome done = ReadMembersOf(
+      name, [&members](const GroupView& group, std::uint64_t position) {
+        View view;
+        ReadViewAt(group, position, &view);
+        members.clear();
+        for (const View::Item& item : view.items()) {
+          members.push_back(item.address);
+        }
+      });
   if (!done) return done.failure();
   return members;
 }
@@ -251,9 +268,10 @@ Result<std::vector<MemberAddress>> Attachment::MembersOf(
 Result<std::size_t> Attachment::FirstMembersOf(
     const GroupName& name, std::span<MemberAddress> members) {
   std::size_t count = 0;
-  const Outcome done = ReadMembersOf(name, [&](const GroupView& group) {
-    count = ReadFirstMembersAt(group, kNow, members);
-  });
+  const Outcome done =
+      ReadMembersOf(name, [&](const GroupView& group, std::uint64_t position) {
+        count = ReadFirstMembersAt(group, position, members);
+      });
   if (!done) return done.failure();
   return count;
 }

@@ -48,8 +48,6 @@ void ApplyUpTo(const GroupView& group, std::uint64_t position);
 // Applies everything published, read by its members or not; the tail up to
 // which that is.
 std::uint64_t ApplyPublished(const GroupView& group);
-// As a position: after all that was applied.
-inline constexpr std::uint64_t kNow = (std::uint64_t{1} << 47) - 1;
 // Whether the entry, whose word was just loaded, is a member's as of
 // `position`, everything up to there applied.
 bool IsMemberAt(const EntryState& entry, EntryWord word,

@@ -19,7 +19,8 @@ GroupStats ReadGroupStats(const GroupView& group, const alloc::Region& region) {
     const EntryState& entry = group.entry(i);
     // acquire <- member.free: a generation newer than the words' means gone
     const EntryWord word(entry.word.load(std::memory_order_acquire));
-    const bool is_member = IsMemberAt(entry, word, kNow);
+    const bool is_member =
+        stats.ordered != 0 && IsMemberAt(entry, word, stats.ordered - 1);
     if (is_member) ++stats.members;
     if (!word.gates() || !IsLeaseAlive(region, word.lease())) continue;
     // acquire <- ring.consume: where it stands
