@@ -21,6 +21,7 @@
 #include <mutex>
 #include <new>
 
+#include "allocator/cancel_shield.h"
 #include "allocator/errno_saver.h"
 #include "allocator/wiped_memory.h"
 #include "cpg/pin_word.h"
@@ -257,8 +258,10 @@ class HandleTable {
 
   [[gnu::noinline, gnu::cold]] void Destroy(Slot* slot) {
     // Closed and unpinned: nobody else touches the slot until it is free.
-    // Functions that make no system call get here, too.
+    // Functions that make no system call get here, too, and a destructor must
+    // not be left by a cancellation.
     const alloc::ErrnoSaver saver;
+    const alloc::CancelShield shield;
     delete slot->object;
     slot->object = nullptr;
     const std::lock_guard lock(mutex_);

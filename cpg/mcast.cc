@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "allocator/cancel_shield.h"
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 #include "cpg/send.h"
@@ -125,6 +126,7 @@ cs_error_t cpg_zcb_send_fd_get(cpg_handle_t handle, int* fd) {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (fd == nullptr) return CS_ERR_INVALID_PARAM;
+    const zcb::alloc::CancelShield shield;
     const zcb::cpg::Handle::Lock lock(&*pin);
     const auto shared = pin->ShareSendDescriptor();
     if (shared) *fd = *shared;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "allocator/cancel_shield.h"
 #include "cpg/cs_error.h"
 #include "cpg/process_state.h"
 #include "cpg/send.h"
@@ -149,6 +150,7 @@ cs_error_t cpg_zcb_region_info(cpg_handle_t handle, RegionInfo* info) {
     if (info == nullptr || info->size < offsetof(RegionInfo, committed_bytes)) {
       return CS_ERR_INVALID_PARAM;
     }
+    const zcb::alloc::CancelShield shield;  // it reads a file
     zcb::ipc::Attachment& attachment = pin->attachment();
     const auto stats = attachment.ReadStats();
     const auto pages = attachment.region().ReportPages();
