@@ -127,12 +127,20 @@ Handle::Step Handle::DispatchNext(DispatchCall* call, cs_error_t* error) {
   frame->SetGroup(group_);
   frame->event = *begun;
   frame->member = current_.get();
-  return begun->kind == ipc::Event::Kind::kView
-             ? DeliverView(call, frame)
-             : DeliverMessage(call, frame, error);
+  if (begun->kind == ipc::Event::Kind::kMessage) {
+    return DeliverMessage(call, frame, error);
+  }
+  DeliverView(call, frame);
+  // An event of its own, as Corosync's programs know it. Where the next one may
+  // be pulled, by which nobody is called, it is a part of this one.
+  if (model_ == Model::kZcb && totem_pending_ && !call->abandoned() &&
+      !closing()) {
+    CallTotem(call);
+  }
+  return Step::kDone;
 }
 
-Handle::Step Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
+void Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
   DispatchCall::Callback running(call, frame);
   running.EndEvent();
   if (callbacks_.wants_initial_totem && !totem_done_) {
@@ -142,7 +150,6 @@ Handle::Step Handle::DeliverView(DispatchCall* call, CallbackFrame* frame) {
   if (callbacks_.confchg != nullptr) {
     frame->CallConfchg(callbacks_.confchg, id_);
   }
-  return Step::kDone;
 }
 
 Handle::Step Handle::DeliverMessage(DispatchCall* call, CallbackFrame* frame,

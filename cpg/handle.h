@@ -225,7 +225,7 @@ class Handle : public alloc::WipedObject<Handle> {
   void End(ipc::Member* member);
   void DropRetired();
   void CallTotem(DispatchCall* call);
-  Step DeliverView(DispatchCall* call, CallbackFrame* frame);
+  void DeliverView(DispatchCall* call, CallbackFrame* frame);
   Step DeliverMessage(DispatchCall* call, CallbackFrame* frame,
                       cs_error_t* error);
   CallbackFrame* FrameAt(std::size_t level);

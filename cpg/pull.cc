@@ -44,6 +44,7 @@ cs_error_t Handle::HandOut(const ipc::Event& begun, cpg_zcb_message* message) {
               CPG_ZCB_VIEW,
               static_cast<std::uint32_t>(ToReason(begun.change.kind)),
               0};
+  totem_done_ = true;  // with the first view, and here is nobody to call
   End(member);
   return CS_OK;
 }

@@ -162,7 +162,9 @@ typedef void (*cpg_confchg_fn_t)(
 /**
  * The nodes of the ring. Without a cluster it comes once per handle, if asked
  * for by flag: after the callback of the first configuration change (also if
- * that one is NULL) and before what follows it. The ring is {own node id, 1},
+ * that one is NULL) and before what follows it. It is an event of its own;
+ * under CPG_MODEL_ZCB a part of that change, and it does not come if that was
+ * pulled (cpg_zcb_next()), which calls nobody. The ring is {own node id, 1},
  * and the list is this node.
  */
 typedef void (*cpg_totem_confchg_fn_t)(cpg_handle_t handle,
