@@ -309,7 +309,7 @@ Outcome Handle::Join(const ipc::GroupName& group) {
     current_->SetRoomBell(send_descriptor_->bell());
   }
   flow_control_.store(false, std::memory_order_relaxed);  // a hint
-  set_memory_wanted(0);
+  memory_wanted_.Forget();
   // seq_cst <-> handle.pin, and release -> handle.join: senders may find it
   member_.store(current_.get(), std::memory_order_seq_cst);
   return {};

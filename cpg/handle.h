@@ -18,6 +18,7 @@
 #include "allocator/wiped_object.h"
 #include "cpg/callback_frame.h"
 #include "cpg/handle_options.h"
+#include "cpg/memory_wanted.h"
 #include "cpg/open_messages.h"
 #include "cpg/quiet_place.h"
 #include "cpg/send_descriptor.h"
@@ -90,14 +91,8 @@ class Handle : public alloc::WipedObject<Handle> {
   const HandleOptions& options() const { return options_; }
   // Whether to slow down, with hysteresis.
   bool UpdateFlowControl(std::uint32_t ring_fill_percent);
-  // Bytes that the last refused send could not have; 0: none since. A hint:
-  // relaxed, both
-  std::uint64_t memory_wanted() const {
-    return memory_wanted_.load(std::memory_order_relaxed);
-  }
-  void set_memory_wanted(std::uint64_t bytes) {
-    memory_wanted_.store(bytes, std::memory_order_relaxed);
-  }
+  // What sends (and allocations) of this handle could not have.
+  MemoryWanted& memory_wanted() { return memory_wanted_; }
   // True: a dispatch that does not wait finds nothing and does nothing. Loads
   // alone; false says nothing.
   bool IsQuiet() const { return quiet_.Holds(); }
@@ -261,7 +256,7 @@ class Handle : public alloc::WipedObject<Handle> {
   std::atomic<pthread_t> reader_{};
   std::atomic<int> known_descriptor_{-1};
   std::atomic<bool> flow_control_{false};
-  std::atomic<std::uint64_t> memory_wanted_{0};
+  MemoryWanted memory_wanted_;
   HandleOptions options_;
   // Place 0 is for what was pulled, `level + 1` for a callback's message.
   static constexpr std::size_t kPulledPlace = 0;

@@ -56,16 +56,21 @@ void Handle::OnRefused(ipc::Member* member, RoomKind kind) {
       send_descriptor_shared_.load(std::memory_order_acquire);
   if (shared == nullptr) return;
   shared->Quiet();
-  const bool will_be_told = member->ArmRoomBell(kind);
-  const ipc::LaggardWatch::Verdict verdict = EvictWhoeverIsDue(member, kind);
+  // One descriptor for all senders: what another one waits for still counts.
+  const ipc::Member::Wants wants{
+      .room = kind == RoomKind::kRing || !member->HasRoom(),
+      .memory = memory_wanted_.any()};
+  const bool will_be_told = member->ArmRoomBell(wants);
+  const ipc::LaggardWatch::Verdict verdict = EvictWhoeverIsDue(
+      member, wants.room ? RoomKind::kRing : RoomKind::kMemory);
   if (verdict.next_due_ns != 0) {
     shared->RingAfter(static_cast<std::int64_t>(verdict.next_due_ns));
   }
   // What came in between nobody rings for. Without membarrier(2) nobody may
   // ring at all: then the descriptor stays readable, and the program looks.
   if (!will_be_told || verdict.evicted != 0 || member->leaving() ||
-      member->IsOut() || closing() ||
-      (kind == RoomKind::kRing && member->HasRoom())) {
+      member->IsOut() || closing() || (wants.room && member->HasRoom()) ||
+      (wants.memory && !memory_wanted_.LacksLeast(*attachment_))) {
     shared->Ring();
   }
 }

@@ -34,21 +34,11 @@ cs_error_t SendTimed(const Sender& sender, CountBytes&& count_bytes,
   return error;
 }
 
-// Whether what the last refused send could not have can be had now.
-bool LacksMemory(const Sender& sender) {
-  const std::uint64_t wanted_bytes = sender->memory_wanted();
-  if (wanted_bytes == 0) return false;
-  const Outcome had = sender->attachment().TryPayload(wanted_bytes);
-  if (had) sender->set_memory_wanted(0);
-  return had.status() == Status::kNoMemory;
-}
-
 }  // namespace
 }  // namespace zcb::cpg
 
 using zcb::cpg::FindHandle;
 using zcb::cpg::GuardedIn;
-using zcb::cpg::LacksMemory;
 using zcb::cpg::Model;
 using zcb::cpg::PinWord;
 using zcb::cpg::SendBuffer;
@@ -144,7 +134,7 @@ cs_error_t cpg_flow_control_state_get(
     const bool enabled =
         member != nullptr &&
         (sender->UpdateFlowControl(member->RingFillPercent()) ||
-         LacksMemory(sender));
+         sender->memory_wanted().LacksMost(sender->attachment()));
     *flow_control_enabled =
         enabled ? CPG_FLOW_CONTROL_ENABLED : CPG_FLOW_CONTROL_DISABLED;
     return CS_OK;

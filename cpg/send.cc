@@ -6,35 +6,59 @@
 #include <cstring>
 
 #include "cpg/cs_error.h"
+#include "cpg/process_state.h"
 
 namespace zcb::cpg {
 namespace {
 
 using RoomKind = ipc::Member::RoomKind;
 
-// A member that does not read may be the one who holds the memory.
-Result<std::byte*> AllocPayload(const Sender& sender, ipc::Member* member,
-                                std::uint64_t length_bytes) {
+// An allocation of that many bytes failed for want of memory. True: it may be
+// worth another try at once. False: the handle knows of it.
+[[gnu::noinline]] bool TryAgainForMemory(const Sender& sender,
+                                         ipc::Member* member,
+                                         std::uint64_t length_bytes) {
+  // Somebody who does not read may be the one who holds it.
+  if (sender->EvictWhoeverIsDue(member, RoomKind::kMemory).evicted != 0) {
+    return true;
+  }
+  member->counters().refused_sends.LossyAdd(1);
+  sender->memory_wanted().Refused(length_bytes);
+  sender->OnRefused(member, RoomKind::kMemory);
+  return false;
+}
+
+// Calls `alloc()` for a sender, which waits for that much if it is refused.
+template <typename Alloc>
+Result<std::byte*> AllocOrWant(const Sender& sender, ipc::Member* member,
+                               std::uint64_t length_bytes, Alloc&& alloc) {
   for (;;) {
-    const auto payload = sender->attachment().AllocPayload(length_bytes);
+    const Result<std::byte*> payload = alloc();
+    if (payload) sender->memory_wanted().Had(length_bytes);
     if (payload.status() != Status::kNoMemory ||
-        sender->EvictWhoeverIsDue(member, RoomKind::kMemory).evicted == 0) {
+        !TryAgainForMemory(sender, member, length_bytes)) {
       return payload;
     }
   }
 }
 
-// Memory that is full now may be had later, as may room in the ring: a send
-// says "try again" for both. Others have to read, or to free.
-cs_error_t RefuseForMemory(const Sender& sender, ipc::Member* member,
-                           std::uint64_t length_bytes) {
-  member->counters().refused_sends.LossyAdd(1);
-  sender->set_memory_wanted(std::max<std::uint64_t>(length_bytes, 1));
-  sender->OnRefused(member, RoomKind::kMemory);
-  return CS_ERR_TRY_AGAIN;
-}
-
 }  // namespace
+
+cs_error_t AllocAsSender(cpg_handle_t handle, std::size_t size,
+                         std::size_t alignment, void** buffer) {
+  return GuardedIn(handle, [&] {
+    const Sender sender = FindHandle(handle, PinWord::Kind::kSender);
+    ipc::Member* const member = sender ? sender->SendingMember() : nullptr;
+    if (member == nullptr) return CS_ERR_NO_MEMORY;
+    // What would hold it, however it were aligned.
+    const auto payload =
+        AllocOrWant(sender, member, std::max(size, alignment), [&] {
+          return sender->attachment().AllocAlignedPayload(size, alignment);
+        });
+    if (payload) *buffer = *payload;
+    return ToCsError(payload.status());
+  });
+}
 
 cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
                     const Outcome& sent) {
@@ -64,10 +88,12 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   ipc::Member* member = sender->SendingMember();
   if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
   ipc::Attachment& attachment = sender->attachment();
-  const auto payload = AllocPayload(sender, member, length_bytes);
-  if (payload.status() == Status::kNoMemory) {
-    return RefuseForMemory(sender, member, length_bytes);
-  }
+  const auto payload = AllocOrWant(sender, member, length_bytes, [&] {
+    return attachment.AllocPayload(length_bytes);
+  });
+  // Memory that is full now may be had later, as may room in the ring: a send
+  // says "try again" for both.
+  if (payload.status() == Status::kNoMemory) return CS_ERR_TRY_AGAIN;
   if (!payload) return ToCsError(payload.status());
   std::byte* to = *payload;
   for (std::size_t i = 0; i < piece_count; ++i) {

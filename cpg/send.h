@@ -27,6 +27,12 @@ cs_error_t SendBuffer(const Sender& sender, void* msg, std::size_t msg_len);
 cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
                     const Outcome& sent);
 
+// cpg_zcb_alloc_aligned(), after it has failed for want of memory: once more,
+// and what cannot be had even then is what a send will need. Whoever waits for
+// room waits for it, too.
+cs_error_t AllocAsSender(cpg_handle_t handle, std::size_t size,
+                         std::size_t alignment, void** buffer);
+
 // Adds up the lengths; false: they overflow.
 bool TotalBytes(const iovec* pieces, std::size_t piece_count,
                 std::uint64_t* total_bytes);

@@ -34,6 +34,7 @@ Outcome InItsRegion(Ask&& ask) {
 }  // namespace
 }  // namespace zcb::cpg
 
+using zcb::cpg::AllocAsSender;
 using zcb::cpg::FindHandle;
 using zcb::cpg::Guarded;
 using zcb::cpg::GuardedIn;
@@ -52,7 +53,7 @@ using RegionInfo = struct cpg_zcb_region_info;
 extern "C" {
 
 cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer) {
-  return GuardedIn(handle, [&] {
+  const cs_error_t error = GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (buffer == nullptr) return CS_ERR_INVALID_PARAM;
@@ -61,11 +62,13 @@ cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void** buffer) {
     *buffer = *payload;
     return CS_OK;
   });
+  return error == CS_ERR_NO_MEMORY ? AllocAsSender(handle, size, 1, buffer)
+                                   : error;
 }
 
 cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
                                  size_t alignment, void** buffer) {
-  return GuardedIn(handle, [&] {
+  const cs_error_t error = GuardedIn(handle, [&] {
     const auto pin = FindHandle(handle);
     if (!pin) return CS_ERR_BAD_HANDLE;
     if (buffer == nullptr) return CS_ERR_INVALID_PARAM;
@@ -74,6 +77,9 @@ cs_error_t cpg_zcb_alloc_aligned(cpg_handle_t handle, size_t size,
     *buffer = *payload;
     return CS_OK;
   });
+  return error == CS_ERR_NO_MEMORY
+             ? AllocAsSender(handle, size, alignment, buffer)
+             : error;
 }
 
 cs_error_t cpg_zcb_free(cpg_handle_t handle, void* buffer) {

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define PIECE_BYTES 4096
+
 static cpg_handle_t handle;
 static size_t sent, received, refused;
 
@@ -28,13 +30,18 @@ static void read_events(void) {
   must(error == CS_ERR_TRY_AGAIN, "cannot receive");
 }
 
-/* Input goes straight into shared memory. 0: its end. */
-static ssize_t read_piece(void** piece) {
-  const size_t piece_bytes = 4096;
-  must(cpg_zcb_alloc(handle, piece_bytes, piece) == CS_OK, "no memory");
-  const ssize_t got = read(STDIN_FILENO, *piece, piece_bytes);
-  must(got >= 0, "cannot read");
-  return got;
+/* room_fd is quiet until it is worth another try. */
+static void no_room(void) {
+  if (refused++ == 0) fprintf(stderr, "no room\n");
+}
+
+/* Input goes straight into shared memory. NULL: none can be had just now. */
+static void* new_piece(void) {
+  void* piece = NULL;
+  const cs_error_t error = cpg_zcb_alloc(handle, PIECE_BYTES, &piece);
+  must(error == CS_OK || error == CS_ERR_NO_MEMORY, "no buffer");
+  if (error == CS_ERR_NO_MEMORY) no_room();
+  return piece;
 }
 
 int main(int argc, char** argv) {
@@ -48,26 +55,32 @@ int main(int argc, char** argv) {
   must(cpg_fd_get(handle, &event_fd) == CS_OK, "no descriptor");
   must(cpg_zcb_send_fd_get(handle, &room_fd) == CS_OK, "no descriptor");
 
-  void* piece;
-  ssize_t length = -1; /* of the piece that is to be sent; -1: there is none */
+  void* piece = NULL;
+  ssize_t length = -1; /* of the input in the piece; -1: none; 0: its end */
   while (length != 0) {
-    /* Without a piece, the room does not matter; with one, the input has to
-     * wait. Events matter always: we might be the one that has not read. */
+    if (piece == NULL) piece = new_piece();
+    /* Without a piece, or with one that is to be sent, the input has to wait;
+     * else the room does not matter. Events matter always: we might be the one
+     * that has not read. */
+    const int wants_room = piece == NULL || length > 0;
     struct pollfd ready[] = {
         {.fd = event_fd, .events = POLLIN},
-        {.fd = length < 0 ? -1 : room_fd, .events = POLLIN},
-        {.fd = length < 0 ? 0 : -1, .events = POLLIN}};
-    must(poll(ready, 3, length < 0 ? -1 : patience_ms) != 0, "out of patience");
+        {.fd = wants_room ? room_fd : -1, .events = POLLIN},
+        {.fd = wants_room ? -1 : STDIN_FILENO, .events = POLLIN}};
+    must(poll(ready, 3, wants_room ? patience_ms : -1) != 0, "out of patience");
     read_events();
-    if (ready[2].revents != 0) length = read_piece(&piece);
+    if (ready[2].revents != 0) {
+      length = read(STDIN_FILENO, piece, PIECE_BYTES);
+      must(length >= 0, "cannot read");
+    }
     if (length <= 0) continue;
     const cs_error_t error =
         cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, piece, (size_t)length);
     must(error == CS_OK || error == CS_ERR_TRY_AGAIN, "cannot send");
     if (error == CS_OK) {
-      sent++, length = -1; /* and the piece is the group's */
-    } else if (refused++ == 0) {
-      fprintf(stderr, "no room\n"); /* room_fd is quiet until there is */
+      sent++, length = -1, piece = NULL; /* it is the group's */
+    } else {
+      no_room();
     }
   }
 

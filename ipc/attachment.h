@@ -212,7 +212,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   void ReapBeforeJoin(const GroupView& group);
   std::atomic<std::uint64_t>& MemoryWait() const;
   GroupSet joined_;
-  // Senders of this process wait for memory, maybe: a free of ours may be it.
+  // Senders of this process have waited for memory: a free of ours may be it.
   std::atomic<bool> memory_waited_for_{false};
 
   // Destroyed from the bottom up: the watcher first, the region last.

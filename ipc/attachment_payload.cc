@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "ipc/asymmetric_barrier.h"
 #include "ipc/attachment.h"
 #include "ipc/message_header.h"
 #include "ipc/message_place.h"
@@ -82,7 +83,9 @@ Outcome Attachment::FreePayload(const void* payload) {
   const auto live = FindLivePayload(payload);
   if (!live) return live.failure();
   const Outcome freed = allocator_->Free(live->buffer);
-  // relaxed: a hint
+  // The free first, for the waiter's heavy barrier.
+  LightBarrier();
+  // relaxed: ordered by the barrier, room.wait
   if (freed && memory_waited_for_.load(std::memory_order_relaxed)) {
     RingForMemory();
   }

@@ -134,7 +134,8 @@ std::atomic<std::uint64_t>& Attachment::MemoryWait() const {
 }
 
 void Attachment::RaiseMemoryWait() {
-  // relaxed: a thread that frees just now is too early, as if it had been
+  // relaxed: a thread that frees just now is too early, as if it had been. Set
+  // for good: who took it back could take back what was set meanwhile.
   memory_waited_for_.store(true, std::memory_order_relaxed);
   RaiseMaybe(&MemoryWait());
   // Whoever reads in any group may be the one whose reading gives back.
@@ -153,10 +154,7 @@ void Attachment::RingForRoom(const GroupView& group, bool memory_came_back) {
 void Attachment::RingForMemory() {
   // seq_cst <-> room.wait: read before the waiters are looked at
   std::uint64_t before = MemoryWait().load(std::memory_order_seq_cst);
-  if (!GroupSleepWord(before).maybe()) {
-    memory_waited_for_.store(false, std::memory_order_relaxed);  // a hint
-    return;
-  }
+  if (!GroupSleepWord(before).maybe()) return;
   bool somebody_waits = false;
   directory_->ForEachGroup([&](const GroupView& group) {
     somebody_waits = ringer_->RingForRoom(group, true, true) || somebody_waits;

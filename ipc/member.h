@@ -189,10 +189,14 @@ class Member : public alloc::WipedObject<Member> {
   bool AnnounceRoomWait(RoomKind kind);
   void EndRoomWait(RoomKind kind);
   std::atomic<std::uint32_t>* RoomWord() const { return &entry().room_bell; }
-  // A doorbell to ring besides; it must outlive the member. While armed, the
-  // announcement stands without any thread that waits.
+  // A doorbell to ring besides; it must outlive the member. While armed, for
+  // what was named last, the announcement stands without any thread that waits.
   void SetRoomBell(const Doorbell& bell);
-  bool ArmRoomBell(RoomKind kind);
+  struct Wants {
+    bool room = false;
+    bool memory = false;
+  };
+  bool ArmRoomBell(Wants wants);
   void DisarmRoomBell();
   // Whether the ring waits for this very member to read.
   bool HoldsRingBack() const;
@@ -279,7 +283,7 @@ class Member : public alloc::WipedObject<Member> {
   std::mutex room_mutex_;   // guards what follows
   std::uint64_t room_epoch_ = 0;
   std::array<std::uint32_t, 2> room_waiters_{};  // by RoomKind
-  std::optional<RoomKind> room_bell_armed_;
+  Wants room_bell_armed_;
   MemberCounters counters_;
   LaggardWatch laggards_;
 };

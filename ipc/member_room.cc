@@ -33,12 +33,14 @@ bool Member::HoldsRingBack() const {
 }
 
 bool Member::Announce() {
-  const auto wanted = [this](RoomKind kind) {
-    return room_waiters_[std::size_t(kind)] != 0 || room_bell_armed_ == kind;
+  const auto wanted = [this](RoomKind kind, bool is_armed) {
+    return is_armed || room_waiters_[std::size_t(kind)] != 0;
   };
+  const bool wants_memory = wanted(RoomKind::kMemory, room_bell_armed_.memory);
   const std::uint32_t wants =
-      (wanted(RoomKind::kRing) ? EntryState::kWantsRoom : 0) |
-      (wanted(RoomKind::kMemory) ? EntryState::kWantsMemory : 0);
+      (wanted(RoomKind::kRing, room_bell_armed_.room) ? EntryState::kWantsRoom
+                                                      : 0) |
+      (wants_memory ? EntryState::kWantsMemory : 0);
   ++room_epoch_;
   // relaxed: carried by the room word
   entry().wants.store(wants, std::memory_order_relaxed);
@@ -47,12 +49,13 @@ bool Member::Announce() {
       SleepWord::Of(room_epoch_, SleepWord::State::kSleeping).raw(),
       std::memory_order_seq_cst);
   RaiseMaybe(&group_.header().room);
-  if (wanted(RoomKind::kMemory)) attachment_->RaiseMemoryWait();
+  if (wants_memory) attachment_->RaiseMemoryWait();
   return HeavyBarrier();
 }
 
 void Member::EndIfNobodyWaits() {
-  if (room_waiters_[0] != 0 || room_waiters_[1] != 0 || room_bell_armed_) {
+  if (room_waiters_[0] != 0 || room_waiters_[1] != 0 || room_bell_armed_.room ||
+      room_bell_armed_.memory) {
     return;
   }
   // seq_cst <-> room.wait: ringers leave us alone from here
@@ -78,15 +81,15 @@ void Member::SetRoomBell(const Doorbell& bell) {
                                  std::memory_order_relaxed);
 }
 
-bool Member::ArmRoomBell(RoomKind kind) {
+bool Member::ArmRoomBell(Wants wants) {
   const std::lock_guard lock(room_mutex_);
-  room_bell_armed_ = kind;
+  room_bell_armed_ = wants;
   return Announce();
 }
 
 void Member::DisarmRoomBell() {
   const std::lock_guard lock(room_mutex_);
-  room_bell_armed_.reset();
+  room_bell_armed_ = {};
   EndIfNobodyWaits();
 }
 

@@ -137,6 +137,30 @@ TEST(RoomEvictTest, WhoHoldsTheMemoryIsPutOutThoughTheRingHasRoom) {
   }
 }
 
+TEST(RoomEvictTest, WantOfMemoryDoesNotTakeBackTheTimeOfWhoHoldsTheRing) {
+  const StoppedMembers stopped("both", 1);
+  Client client;
+  client.Enter("both");
+  const int fd = SendFd(client);
+  SetLimit(client, 50);
+  std::vector<void*> buffers;
+  void* buffer = nullptr;
+  while (cpg_zcb_alloc(client.handle, kLarge, &buffer) == CS_OK) {
+    buffers.push_back(buffer);
+  }
+  Fill(&client);
+  EXPECT_EQ(cpg_zcb_alloc(client.handle, kLarge, &buffer), CS_ERR_NO_MEMORY);
+  cs_error_t error = CS_ERR_TRY_AGAIN;
+  while (error == CS_ERR_TRY_AGAIN) {
+    ASSERT_TRUE(IsReadable(fd, -1));
+    error = client.Send("x");
+  }
+  EXPECT_EQ(error, CS_OK);
+  for (void* each : buffers) {
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+  }
+}
+
 // The waiter's own handle stands in front of the one that is stopped: nobody is
 // due. When another thread has read there is still no room, since joins go
 // where messages do not, so nobody rings.

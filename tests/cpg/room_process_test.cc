@@ -253,6 +253,55 @@ TEST(RoomTest, DescriptorTellsOfMemoryThatCameBack) {
     EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
 }
 
+TEST(RoomTest, DescriptorTellsOfMemoryForAnAllocationThatWasRefused) {
+  constexpr std::size_t kBytes = 8 << 20;
+  Client client(CPG_MODEL_ZCB);
+  client.Enter("fd-alloc");
+  const int fd = SendFd(client);
+  std::vector<void*> buffers = TakeAllMemory(client, kBytes);
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_FALSE(IsReadable(fd));
+    EXPECT_EQ(cpg_zcb_free(client.handle, buffers.back()), CS_OK);
+    EXPECT_TRUE(IsReadable(fd));
+    EXPECT_EQ(cpg_zcb_alloc(client.handle, kBytes, &buffers.back()), CS_OK);
+    void* more = nullptr;
+    EXPECT_EQ(cpg_zcb_alloc(client.handle, kBytes, &more), CS_ERR_NO_MEMORY);
+  }
+  for (void* each : buffers)
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+}
+
+// One sender lacks memory, another one room, of one handle and one descriptor.
+TEST(RoomTest, DescriptorTellsOfEitherThatWasLacking) {
+  constexpr std::size_t kBytes = 8 << 20;
+  LateReader reader("fd-both", kAll);
+  Client client;
+  client.Enter("fd-both");
+  const int fd = SendFd(client);
+  std::vector<void*> buffers = TakeAllMemory(client, kBytes);
+  const auto lack = [&](bool memory_last) {
+    void* more = nullptr;
+    EXPECT_EQ(cpg_zcb_alloc(client.handle, kBytes, &more), CS_ERR_NO_MEMORY);
+    Fill(&client);
+    if (memory_last) {
+      EXPECT_EQ(cpg_zcb_alloc(client.handle, kBytes, &more), CS_ERR_NO_MEMORY);
+    }
+    EXPECT_FALSE(IsReadable(fd));
+  };
+  for (const bool memory_last : {false, true}) {
+    lack(memory_last);
+    reader.GoAndWait();
+    EXPECT_TRUE(IsReadable(fd)) << "of room";
+    lack(memory_last);
+    EXPECT_EQ(cpg_zcb_free(client.handle, buffers.back()), CS_OK);
+    EXPECT_TRUE(IsReadable(fd)) << "of memory";
+    EXPECT_EQ(cpg_zcb_alloc(client.handle, kBytes, &buffers.back()), CS_OK);
+    reader.GoAndWait();
+  }
+  for (void* each : buffers)
+    EXPECT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+}
+
 TEST(RoomTest, TimedSendsDeliverAllThroughARingThatIsAlwaysFull) {
   constexpr int kMessages = 40'000;
   Gate joined;

@@ -138,27 +138,87 @@ TEST(FlowControlTest, SenderIsNeverSlowedDownByWhatAllHaveRead) {
   }
 }
 
-TEST(FlowControlTest, EnabledAfterASendWithoutMemoryUntilThereIsEnough) {
-  Client client;
-  client.Enter("memory");
+// What has failed is not tried again at every call.
+void ExpectDisabledSoon(const Client& client) {
+  while (Flow(client) != CPG_FLOW_CONTROL_DISABLED) {
+  }
+}
+
+// All but less than `bytes` of the region.
+std::vector<void*> TakeAllMemory(const Client& client, std::size_t bytes) {
   std::vector<void*> buffers;
   void* buffer = nullptr;
-  while (cpg_zcb_alloc(client.handle, 8 << 20, &buffer) == CS_OK) {
+  while (cpg_zcb_alloc(client.handle, bytes, &buffer) == CS_OK) {
     buffers.push_back(buffer);
   }
+  return buffers;
+}
+
+void FreeOne(const Client& client, std::vector<void*>* buffers) {
+  ASSERT_EQ(cpg_zcb_free(client.handle, buffers->back()), CS_OK);
+  buffers->pop_back();
+}
+
+TEST(FlowControlTest, EnabledAfterASendWithoutMemoryUntilThereIsEnough) {
+  Client holder;  // in no group: what it lacks slows nobody down
+  std::vector<void*> buffers = TakeAllMemory(holder, 8 << 20);
+  EXPECT_EQ(Flow(holder), CPG_FLOW_CONTROL_DISABLED);
+  Client client;
+  client.Enter("memory");
   EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_DISABLED) << "no send was refused";
   const std::string large(20 << 20, 'x');
   ASSERT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
   EXPECT_EQ(Stats(client).refused_sends, 1U);
   EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_ENABLED);
-  ASSERT_EQ(cpg_zcb_free(client.handle, buffers.back()), CS_OK);
-  buffers.pop_back();
-  EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_ENABLED) << "8 of 20 MiB";
-  for (void* each : buffers) {
-    ASSERT_EQ(cpg_zcb_free(client.handle, each), CS_OK);
+  FreeOne(holder, &buffers);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(Flow(client), CPG_FLOW_CONTROL_ENABLED) << "8 of 20 MiB";
   }
-  EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_DISABLED);
+  while (!buffers.empty()) FreeOne(holder, &buffers);
+  ExpectDisabledSoon(client);
   EXPECT_EQ(client.Send(large), CS_OK);
+  ASSERT_EQ(client.Dispatch(), CS_OK);
+}
+
+TEST(FlowControlTest, AllocationThatIsRefusedIsASendThatIs) {
+  for (const cpg_model_t model : {CPG_MODEL_V1, CPG_MODEL_ZCB}) {
+    Client client(model);
+    client.Enter("allocation");
+    std::vector<void*> buffers = TakeAllMemory(client, 8 << 20);
+    EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_ENABLED);
+    EXPECT_EQ(Stats(client).refused_sends, 1U);
+    void* aligned = nullptr;
+    EXPECT_EQ(cpg_zcb_alloc_aligned(client.handle, 8 << 20, 2 << 20, &aligned),
+              CS_ERR_NO_MEMORY);
+    EXPECT_EQ(Stats(client).refused_sends, 2U);
+    while (!buffers.empty()) FreeOne(client, &buffers);
+    ExpectDisabledSoon(client);
+    ASSERT_EQ(client.Leave("allocation"), CS_OK);
+    client.DispatchUntilChanges(2);
+  }
+}
+
+// The largest counts, and once it was sent, it lacks no more: though all memory
+// may be in use again.
+TEST(FlowControlTest, LargestMessageThatWasRefusedCountsUntilOneLikeItIsSent) {
+  Client client;
+  client.Enter("largest");
+  Client holder;
+  std::vector<void*> buffers = TakeAllMemory(holder, 8 << 20);
+  const std::string large(40 << 20, 'x');
+  const std::string small(10 << 20, 'x');
+  ASSERT_EQ(client.Send(large), CS_ERR_TRY_AGAIN);
+  ASSERT_EQ(client.Send(small), CS_ERR_TRY_AGAIN);
+  FreeOne(holder, &buffers);
+  FreeOne(holder, &buffers);
+  ASSERT_EQ(client.Send(small), CS_OK);
+  ASSERT_EQ(client.Dispatch(), CS_OK);
+  EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_ENABLED);
+  while (client.Send(large) != CS_OK) FreeOne(holder, &buffers);
+  std::vector<void*> again = TakeAllMemory(holder, 1 << 20);
+  EXPECT_EQ(Flow(client), CPG_FLOW_CONTROL_DISABLED);
+  while (!buffers.empty()) FreeOne(holder, &buffers);
+  while (!again.empty()) FreeOne(holder, &again);
   ASSERT_EQ(client.Dispatch(), CS_OK);
 }
 

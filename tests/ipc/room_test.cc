@@ -198,14 +198,14 @@ TEST_F(RoomTest, ArmedRoomBellStandsWithoutAThread) {
   ASSERT_TRUE(bell.ok());
   sender_->SetRoomBell(**bell);
   Fill();
-  EXPECT_TRUE(sender_->ArmRoomBell(RoomKind::kRing));
+  EXPECT_TRUE(sender_->ArmRoomBell({.room = true}));
   EXPECT_FALSE((*bell)->Wait(Deadline::InMs(0)));
   ReadOne(*reader_.member);
   EXPECT_TRUE((*bell)->Wait(Deadline::InMs(0)));
   // Disarmed, it is left alone.
   (*bell)->Drain();
   Fill();
-  EXPECT_TRUE(sender_->ArmRoomBell(RoomKind::kRing));
+  EXPECT_TRUE(sender_->ArmRoomBell({.room = true}));
   sender_->DisarmRoomBell();
   ReadOne(*reader_.member);
   EXPECT_FALSE((*bell)->Wait(Deadline::InMs(0)));

@@ -182,4 +182,65 @@ TEST(RoomModelTest, MemoryNeedsEachPart) {
   ExpectEachIsNeeded<MemoryModel>(memory_parts);
 }
 
+// --- who frees, and whether it looks -----------------------------------------
+
+// Nobody looks at the region's word after a free before senders of the process
+// have waited for memory: a flag says so. The process has had such a wait,
+// which is over. One frees twice; what another thread begins to wait for
+// meanwhile is there after the second time.
+Parts free_parts;
+Rule set_for_good(free_parts, "what says that memory is waited for stays set",
+                  "RingForMemory()");
+Rule light_free(free_parts, "a light barrier after the free", "FreePayload()");
+Rule heavy_wait(free_parts, "a heavy barrier before the second look",
+                "Announce()");
+
+struct FreeModel : rl::test_suite<FreeModel, 2> {
+  static constexpr int kFrees = 2;
+  rl::atomic<int> barrier;
+  rl::atomic<int> freed;
+  rl::atomic<int> waited_for;
+  rl::atomic<int> memory_wait;
+  rl::atomic<int> bell;
+  bool is_waiting;
+
+  void before() {
+    barrier($) = 0;
+    freed($) = 0;
+    waited_for($) = 1;
+    memory_wait($) = 0;
+    bell($) = 0;
+    is_waiting = false;
+  }
+  void RingForMemory() {
+    if (memory_wait($).load(kRelaxed) != 0) {
+      bell($).fetch_add(1, kRelaxed);
+    } else if (!set_for_good) {
+      waited_for($).store(0, kRelaxed);
+    }
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      waited_for($).store(1, kRelaxed);
+      memory_wait($).store(1, kRelaxed);
+      if (heavy_wait) barrier($).fetch_add(0, kAcqRel);
+      is_waiting = freed($).load(kRelaxed) != kFrees;
+      return;
+    }
+    for (int i = 1; i <= kFrees; ++i) {
+      freed($).store(i, kRelaxed);
+      if (light_free) barrier($).fetch_add(0, kAcqRel);
+      if (waited_for($).load(kRelaxed) != 0) RingForMemory();
+    }
+  }
+  void after() { RL_ASSERT(!is_waiting || bell($).load(kRelaxed) != 0); }
+};
+
+TEST(RoomModelTest, WhoFreesRingsWhoWaitsForMemory) {
+  ExpectHolds<FreeModel>();
+}
+TEST(RoomModelTest, FreeNeedsEachPart) {
+  ExpectEachIsNeeded<FreeModel>(free_parts);
+}
+
 }  // namespace

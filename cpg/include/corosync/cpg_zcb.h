@@ -324,14 +324,16 @@ cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms);
 
 /**
  * A descriptor for poll(2) and its kin, the same for the handle's life:
- * readable until a send is refused with CS_ERR_TRY_AGAIN, and again when it is
- * worth another try. Do not read, write or close it.
+ * readable until a send is refused with CS_ERR_TRY_AGAIN, or (in a group) an
+ * allocation with CS_ERR_NO_MEMORY, and again when it is worth another try. Do
+ * not read, write or close it.
  *
  * It is about the ring of the handle's group, and with CPG_ZCB_OPTION_EVICT_MS
  * also about the time of members that do not read. When memory was what lacked,
- * it is readable again as soon as any message of the region has been given
- * back. After cpg_leave() or an eviction it is readable: the next send says
- * why.
+ * it is readable again as soon as any message of a group that was there at the
+ * refusal has been read by all, or this process frees a buffer or releases a
+ * message; nobody tells when another process frees one of its own. After
+ * cpg_leave() or an eviction it is readable: the next send says why.
  *
  * @param fd  written on CS_OK.
  * @return CS_OK
@@ -448,7 +450,8 @@ struct cpg_zcb_group_stats {
    * thread sends at a time; otherwise a few sends may be missing. */
   uint64_t sent_messages;
   uint64_t sent_bytes;
-  /** Sends refused with CS_ERR_TRY_AGAIN. */
+  /** Sends refused with CS_ERR_TRY_AGAIN, and allocations with
+   *  CS_ERR_NO_MEMORY. */
   uint64_t refused_sends;
   uint64_t received_messages;
   uint64_t received_bytes;
