@@ -302,6 +302,7 @@ TEST_F(WatcherTest, LifeFifoHangsUpBeforeOrdinaryDescriptors) {
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
     const std::shared_ptr<Region> mine = Open();
     EXPECT_TRUE(mine->PublishLife().ok());
+    mine->RaiseLife();  // as the watcher's thread does
     const int life = LifeDescriptor();
     for (int i = 0; i < 200; ++i) EXPECT_LT(::dup(mine->data_fd()), life);
   }));
