@@ -211,6 +211,11 @@ class Handle : public alloc::WipedObject<Handle> {
   Waited Spin(ipc::Deadline deadline);
   class Waiter;
   class RoomWaiter;
+  // Who may read what this handle has not: nobody before the calling thread
+  // does; one that is in a call now; or the one that has done so last. Any
+  // thread.
+  enum class Reader : std::uint8_t { kNone, kInside, kLast };
+  Reader FindReader();
   // Wakes whoever waits for room, and the program that polls for it.
   void EndRoomWaits();
 
@@ -245,7 +250,7 @@ class Handle : public alloc::WipedObject<Handle> {
   // closing_  BeginClose        waiters        handle.close (with the bell)
   // parked_on_, room_parked_on_  waiters       BeginClose  handle.close
   // send_descriptor_shared_  ShareSendDescriptor  senders  handle.send_bell
-  // reader_            NoteReader           WaitForRoom (a value)
+  // reader_            NoteReader           FindReader (a value)
   // known_descriptor_  ShareDescriptor      all      (a value)
   std::atomic<ipc::Member*> member_{nullptr};
   std::atomic<bool> closing_{false};

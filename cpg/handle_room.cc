@@ -16,10 +16,14 @@ namespace {
 // and where there is no membarrier(2) a reader may miss that we wait.
 constexpr std::int64_t kLookAgainNs = 4'000'000;
 
+// A thread that has read the handle before, and is in no call now, may be just
+// about to, or may have ended.
+constexpr std::int64_t kReaderMayBeAwayNs = 1'000'000'000;
+constexpr std::int64_t kLookForReaderNs = 50'000'000;
+
 }  // namespace
 
-// --- those who do not read
-// -----------------------------------------------------
+// --- those who do not read ---------------------------------------------------
 
 // Nobody rings because somebody's time to read is over: who waits looks when
 // the next one is due; and where nobody is just now, since who holds the ring
@@ -119,6 +123,21 @@ class Handle::RoomWaiter {
   bool will_be_told_ = false;
 };
 
+Handle::Reader Handle::FindReader() {
+  if (!lock_.TryLock()) return Reader::kInside;
+  const bool is_in_callback = lock_.depth() > 1;
+  const bool others_are_inside = waiters_ != 0 || lock_.Wanted();
+  lock_.Unlock();
+  // Whoever else is inside does not get the lock before we are back.
+  if (is_in_callback) return Reader::kNone;
+  if (others_are_inside) return Reader::kInside;
+  // relaxed: a value compared with our own
+  const pthread_t last = reader_.load(std::memory_order_relaxed);
+  return last == pthread_t{} || pthread_equal(last, pthread_self()) != 0
+             ? Reader::kNone
+             : Reader::kLast;
+}
+
 cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
                                ipc::Deadline deadline) {
   ipc::Member* const member = SendingMember();
@@ -138,14 +157,26 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     const Status memory = attachment_->TryPayload(length_bytes).status();
     return memory == Status::kNoMemory ? CS_ERR_TRY_AGAIN : ToCsError(memory);
   };
+  std::uint32_t room_seen = 0;
+  auto patience = ipc::Deadline::InNs(kReaderMayBeAwayNs);
   for (;;) {
     const cs_error_t first = look();
     if (first != CS_ERR_TRY_AGAIN) return first;
-    // relaxed: a value compared with our own
-    const pthread_t reader = reader_.load(std::memory_order_relaxed);
-    if (kind == RoomKind::kRing && member->HoldsRingBack() &&
-        (reader == pthread_t{} || pthread_equal(reader, pthread_self()) != 0)) {
-      return CS_ERR_BUSY;
+    ipc::Deadline until = deadline;
+    if (kind == RoomKind::kRing && member->HoldsRingBack()) {
+      const Reader reader = FindReader();
+      if (reader == Reader::kNone) return CS_ERR_BUSY;
+      // relaxed: whether somebody has made room since the last look
+      const std::uint32_t room =
+          member->RoomWord()->load(std::memory_order_relaxed);
+      if (reader == Reader::kInside || room != room_seen) {
+        patience = ipc::Deadline::InNs(kReaderMayBeAwayNs);
+        room_seen = room;
+      }
+      if (patience.passed()) return CS_ERR_BUSY;
+      until = Sooner(until, ipc::Deadline::InNs(kLookForReaderNs));
+    } else {
+      patience = ipc::Deadline::InNs(kReaderMayBeAwayNs);
     }
     if (deadline.passed()) return CS_ERR_TIMEOUT;
     const RoomKind wanted = kind;
@@ -155,9 +186,9 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     if (second != CS_ERR_TRY_AGAIN) return second;
     if (kind != wanted || evicted != 0) continue;
     waiter.Wait(due_ns == 0
-                    ? deadline
-                    : Sooner(deadline, ipc::Deadline::InNs(
-                                           static_cast<std::int64_t>(due_ns))));
+                    ? until
+                    : Sooner(until, ipc::Deadline::InNs(
+                                        static_cast<std::int64_t>(due_ns))));
   }
 }
 

@@ -42,6 +42,12 @@ class TurnLock {
     depth_ = 1;
     return true;
   }
+  // False: another thread has it.
+  bool TryLock() {
+    if (!mutex_.try_lock()) return false;
+    ++depth_;
+    return true;
+  }
   void Unlock() {
     --depth_;
     mutex_.unlock();

@@ -9,10 +9,12 @@
 #include <cstddef>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/cpg/client.h"
 #include "tests/cpg/full_ring.h"
+#include "tests/cpg/watched_thread.h"
 #include "tests/support/child_process.h"
 
 namespace zcb::cpg::testing {
@@ -45,6 +47,72 @@ TEST(RoomTest, WhoWouldWaitForItselfIsToldToDispatch) {
             CS_ERR_BUSY);
   EXPECT_EQ(client.Dispatch(), CS_OK);
   EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+}
+
+void FillWithOwn(Client* client) {
+  while (client->Send("x") == CS_OK) {
+  }
+}
+
+TEST(RoomTest, ThreadThatHasEndedIsNobodyToWaitFor) {
+  Client client;
+  ASSERT_EQ(client.Join("self-ended"), CS_OK);
+  std::thread([&] { EXPECT_EQ(client.Dispatch(), CS_OK); }).join();
+  FillWithOwn(&client);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
+}
+
+TEST(RoomTest, ThreadInALongDispatchCountsAlthoughAnotherHasReadSince) {
+  Client client;
+  client.Enter("self-long");
+  Gate inside;
+  Gate go_on;
+  bool first = true;
+  client.on_message = [&](void*, std::size_t) {
+    if (!std::exchange(first, false)) return;
+    inside.Signal();
+    go_on.Wait();
+  };
+  WatchedThread dispatcher([&] {
+    EXPECT_EQ(client.Dispatch(CS_DISPATCH_BLOCKING), CS_ERR_BAD_HANDLE);
+  });
+  dispatcher.WaitUntilAsleep();
+  EXPECT_EQ(cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, 0),
+            CS_ERR_TIMEOUT);
+  ASSERT_EQ(client.Send("first"), CS_OK);
+  inside.Wait();
+  FillWithOwn(&client);
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_ERR_TIMEOUT)
+      << "somebody is inside";
+  go_on.Signal();
+  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
+  EXPECT_EQ(client.Dispatch(), CS_OK);  // then no callback is left to run
+  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+}
+
+// It has the handle: whoever waits inside can do nothing for it.
+TEST(RoomTest, CallbackIsTheOnlyReaderWhoeverElseIsInside) {
+  Client client;
+  client.Enter("self-callback");
+  Gate inside;
+  std::vector<std::thread> others;
+  bool first = true;
+  cs_error_t error = CS_OK;
+  client.on_message = [&](void*, std::size_t) {
+    if (!std::exchange(first, false)) return;
+    std::thread other([&] {
+      inside.Signal();
+      EXPECT_EQ(client.Dispatch(CS_DISPATCH_ALL), CS_OK);
+    });
+    inside.Wait();
+    FillWithOwn(&client);
+    error = cpg_zcb_wait(client.handle, 0, -1);
+    others.push_back(std::move(other));
+  };
+  ASSERT_EQ(client.Send("x"), CS_OK);
+  EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+  EXPECT_EQ(error, CS_ERR_BUSY);
+  for (std::thread& other : others) other.join();
 }
 
 TEST(RoomTest, WithAnotherThreadThatDispatchesTheHandleOneMayWait) {

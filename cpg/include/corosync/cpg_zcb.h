@@ -306,8 +306,11 @@ cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @return CS_OK
  * @return CS_ERR_TIMEOUT    no room in time.
  * @return CS_ERR_BUSY       the ring is full of what this handle has not read,
- *                           and nobody but the calling thread dispatches it:
- *                           dispatch first.
+ *                           and nobody else reads it: dispatch first. That is,
+ *                           the call comes from a callback of the handle; or no
+ *                           other thread is in a call that reads it, and none
+ *                           but the calling one has read it last, or has not
+ *                           come back for a second.
  * @return CS_ERR_NOT_EXIST  not joined, or leaving.
  * @return CS_ERR_TOO_BIG    no region of this size could hold it.
  * @return CS_ERR_LIBRARY    evicted, or damage.
