@@ -90,29 +90,30 @@ TEST(RoomTest, ThreadInALongDispatchCountsAlthoughAnotherHasReadSince) {
   EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
 }
 
-// It has the handle: whoever waits inside can do nothing for it.
+// It has the handle: whoever else is inside can do nothing for it.
 TEST(RoomTest, CallbackIsTheOnlyReaderWhoeverElseIsInside) {
   Client client;
   client.Enter("self-callback");
-  Gate inside;
-  std::vector<std::thread> others;
   bool first = true;
   cs_error_t error = CS_OK;
   client.on_message = [&](void*, std::size_t) {
     if (!std::exchange(first, false)) return;
-    std::thread other([&] {
-      inside.Signal();
-      EXPECT_EQ(client.Dispatch(CS_DISPATCH_ALL), CS_OK);
-    });
-    inside.Wait();
     FillWithOwn(&client);
     error = cpg_zcb_wait(client.handle, 0, -1);
-    others.push_back(std::move(other));
   };
-  ASSERT_EQ(client.Send("x"), CS_OK);
-  EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+  const auto dispatch = [&] {
+    EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+  };
+  {
+    WatchedThread one(dispatch);
+    WatchedThread another(dispatch);
+    one.WaitUntilAsleep();
+    another.WaitUntilAsleep();
+    EXPECT_EQ(cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, 0),
+              CS_ERR_TIMEOUT);
+    ASSERT_EQ(client.Send("x"), CS_OK);
+  }
   EXPECT_EQ(error, CS_ERR_BUSY);
-  for (std::thread& other : others) other.join();
 }
 
 TEST(RoomTest, WithAnotherThreadThatDispatchesTheHandleOneMayWait) {
