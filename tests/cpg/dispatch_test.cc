@@ -90,20 +90,6 @@ TEST(DispatchTest, NestedDispatchDeliversWhatFollowsWithMemoryOfItsOwn) {
   }
 }
 
-TEST(DispatchTest, NestedDispatchInAConfigurationChangeKeepsItsLists) {
-  Client client;
-  ASSERT_EQ(client.Join("nested-view"), CS_OK);
-  ASSERT_EQ(client.Leave("nested-view"), CS_OK);
-  client.on_change = [&] {
-    if (client.changes.size() == 1) {
-      EXPECT_EQ(client.Dispatch(CS_DISPATCH_ALL), CS_OK);
-      EXPECT_EQ(client.changes.size(), 2U);
-    }
-  };
-  ASSERT_EQ(client.Dispatch(CS_DISPATCH_ALL), CS_OK);
-  EXPECT_EQ(client.Join("nested-view"), CS_OK);
-}
-
 TEST(DispatchTest, OwnLeaveInsideANestedDispatchEndsTheMembershipOnce) {
   Client client(CPG_MODEL_ZCB);
   client.Enter("nested-leave");
