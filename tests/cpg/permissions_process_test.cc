@@ -320,8 +320,8 @@ int RunAgain() {
   return static_cast<int>(client.status);
 }
 
-// This program again, set-user-ID or not, with /dev/shm to itself.
-int RunProgram(bool set_user_id, const std::vector<const char*>& senseless) {
+// This program again, with a set-ID bit or without, with /dev/shm to itself.
+int RunProgram(mode_t set_id_bit, const std::vector<const char*>& senseless) {
   ChildProcess child([&]() -> int {
     if (unshare(CLONE_NEWNS) != 0 ||
         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
@@ -330,42 +330,45 @@ int RunProgram(bool set_user_id, const std::vector<const char*>& senseless) {
     }
     std::filesystem::copy_file("/proc/self/exe", kProgram);
     if (chown(kProgram, kAnn.uid, kAnn.gid) != 0 ||
-        chmod(kProgram, set_user_id ? 04755 : 0755) != 0 ||
+        chmod(kProgram, 0755 | set_id_bit) != 0 ||
         mkdir(kElsewhere, 01777) != 0 || chmod(kElsewhere, 01777) != 0) {
       return kNoNamespace;
     }
     setenv("ZCB_DIR", kElsewhere, 1);
     for (const char* name : kSenseless) unsetenv(name);
     for (const char* name : senseless) setenv(name, "/no sense/", 1);
-    if (set_user_id) setenv("WANT_RAISED", "1", 1);
+    if (set_id_bit != 0) setenv("WANT_RAISED", "1", 1);
     ChildProcess program([&]() -> int {
       execl(kProgram, kProgram, "again", nullptr);
       return kNoNamespace;
     });
     const int answer = program.Join();
     // Where it was: a directory stays, empty.
-    const std::string mine = "/dev/shm/zcb-" + std::to_string(kAnn.uid);
-    EXPECT_EQ(std::filesystem::exists(mine), set_user_id);
+    const std::string mine =
+        "/dev/shm/zcb-" + std::to_string(set_id_bit == S_ISUID ? kAnn.uid : 0);
+    EXPECT_EQ(std::filesystem::exists(mine), set_id_bit != 0);
     EXPECT_EQ(std::filesystem::is_empty(kElsewhere),
-              set_user_id || answer != CS_OK);
+              set_id_bit != 0 || answer != CS_OK);
     return Verdict() != 0 ? 1000 : answer;
   });
   return child.Join();
 }
 
-TEST(RaisedPrivilegesTest, ASetUserIdProgramIgnoresTheEnvironment) {
+TEST(RaisedPrivilegesTest, ASetIdProgramIgnoresTheEnvironment) {
   if (!IsRoot()) GTEST_SKIP() << "not run: needs root";
-  const int plain = RunProgram(false, {});
+  const int plain = RunProgram(0, {});
   if (plain == kNoNamespace) GTEST_SKIP() << "needs a mount namespace";
   EXPECT_EQ(plain, CS_OK);
   std::vector<const char*> all;
   for (const char* name : kSenseless) {
-    EXPECT_EQ(RunProgram(false, {name}), CS_ERR_INVALID_PARAM) << name;
+    EXPECT_EQ(RunProgram(0, {name}), CS_ERR_INVALID_PARAM) << name;
     all.push_back(name);
   }
-  const int raised = RunProgram(true, all);
-  if (raised == kNotRaised) GTEST_SKIP() << "set-user-ID has no effect here";
-  EXPECT_EQ(raised, CS_OK);
+  for (const mode_t bit : {S_ISUID, S_ISGID}) {
+    const int raised = RunProgram(bit, all);
+    if (raised == kNotRaised) GTEST_SKIP() << "set-ID bits have no effect here";
+    EXPECT_EQ(raised, CS_OK) << (bit == S_ISUID ? "user" : "group");
+  }
 }
 
 }  // namespace

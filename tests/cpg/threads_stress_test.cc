@@ -1,7 +1,9 @@
 // Several threads on one handle.
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
@@ -102,6 +104,67 @@ TEST(ThreadsStressTest, ThreadsThatDispatchOneHandleTakeTurns) {
   ASSERT_EQ(client.messages.size(), kMessages);
   for (std::size_t i = 0; i < kMessages; ++i) {
     ASSERT_EQ(client.messages[i].text, std::to_string(i));
+  }
+}
+
+// One takes its events itself, the other by callbacks: each event comes once.
+// What is pulled ends with the next call of either, so only what is said about
+// it is read.
+TEST(ThreadsStressTest, OneMayPullWhileAnotherDispatches) {
+  constexpr std::size_t kMessages = 3000;
+  for (const bool by_batch : {false, true}) {
+    Client client(CPG_MODEL_ZCB);
+    client.Enter("pull-beside");
+    std::atomic<std::size_t> count{0};
+    std::vector<std::uint64_t> dispatched;
+    client.on_message_in_place = [&](const void* msg) {
+      cpg_zcb_message message{};
+      EXPECT_EQ(cpg_zcb_describe(client.handle, msg, &message), CS_OK);
+      EXPECT_EQ(client.messages.back().text, "text");
+      client.messages.clear();
+      dispatched.push_back(message.sequence);
+      ++count;
+    };
+    std::thread dispatcher([&] {
+      while (count < kMessages) {
+        const cs_error_t error =
+            cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, 1);
+        EXPECT_TRUE(error == CS_OK || error == CS_ERR_TIMEOUT) << error;
+      }
+    });
+    std::vector<std::uint64_t> pulled;
+    std::thread puller([&] {
+      while (count < kMessages) {
+        cpg_zcb_message messages[4];
+        unsigned got = 1;
+        const cs_error_t error =
+            by_batch ? cpg_zcb_next_batch(client.handle, messages, 4, &got)
+                     : cpg_zcb_next_timed(client.handle, messages, 1);
+        if (error != CS_OK) {
+          EXPECT_TRUE(error == CS_ERR_TRY_AGAIN || error == CS_ERR_TIMEOUT);
+          continue;
+        }
+        for (unsigned i = 0; i < got; ++i) {
+          pulled.push_back(messages[i].sequence);
+          ++count;
+        }
+      }
+    });
+    for (std::size_t i = 0; i < kMessages; ++i) {
+      cs_error_t error = CS_ERR_TRY_AGAIN;
+      while (error == CS_ERR_TRY_AGAIN) error = client.Send("text");
+      ASSERT_EQ(error, CS_OK);
+    }
+    dispatcher.join();
+    puller.join();
+    EXPECT_EQ(dispatched.size() + pulled.size(), kMessages);
+    for (auto* sequences : {&dispatched, &pulled}) {
+      EXPECT_TRUE(std::is_sorted(sequences->begin(), sequences->end()));
+    }
+    dispatched.insert(dispatched.end(), pulled.begin(), pulled.end());
+    std::sort(dispatched.begin(), dispatched.end());
+    EXPECT_EQ(std::adjacent_find(dispatched.begin(), dispatched.end()),
+              dispatched.end());
   }
 }
 
