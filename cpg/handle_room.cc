@@ -2,6 +2,8 @@
 // descriptor of its own. How members learn that somebody waits: ipc/member.h.
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "cpg/cs_error.h"
 #include "cpg/handle.h"
 #include "ipc/futex.h"
@@ -13,8 +15,10 @@ using RoomKind = ipc::Member::RoomKind;
 namespace {
 
 // Memory that another process sets free into its own caches is told to nobody,
-// and where there is no membarrier(2) a reader may miss that we wait.
+// and where there is no membarrier(2) a reader may miss that we wait. A look
+// for memory goes through all processes: the longer it was in vain, the rarer.
 constexpr std::int64_t kLookAgainNs = 4'000'000;
+constexpr std::int64_t kMostLookAgainNs = 64'000'000;
 
 // A thread that has read the handle before, and is in no call now, may be just
 // about to, or may have ended.
@@ -109,9 +113,11 @@ class Handle::RoomWaiter {
   RoomWaiter(const RoomWaiter&) = delete;
   RoomWaiter& operator=(const RoomWaiter&) = delete;
 
-  void Wait(ipc::Deadline deadline) const {
-    if (!will_be_told_ || kind_ == RoomKind::kMemory) {
-      deadline = Sooner(deadline, ipc::Deadline::InNs(kLookAgainNs));
+  // `must_look`: for what nobody tells.
+  void Wait(ipc::Deadline deadline, bool must_look,
+            std::int64_t look_again_ns) const {
+    if (!will_be_told_ || must_look) {
+      deadline = Sooner(deadline, ipc::Deadline::InNs(look_again_ns));
     }
     (void)ipc::FutexWait(member_->RoomWord(), seen_, deadline);
   }
@@ -159,12 +165,18 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
   };
   std::uint32_t room_seen = 0;
   auto patience = ipc::Deadline::InNs(kReaderMayBeAwayNs);
+  std::int64_t look_again_ns = kLookAgainNs;
+  // Whether it is this handle that has to read.
+  const auto holds = [&] {
+    return kind == RoomKind::kRing ? member->HoldsRingBack()
+                                   : member->HoldsMemory();
+  };
   for (;;) {
     const cs_error_t first = look();
     if (first != CS_ERR_TRY_AGAIN) return first;
     ipc::Deadline until = deadline;
-    if (kind == RoomKind::kRing && member->HoldsRingBack()) {
-      const Reader reader = FindReader();
+    const Reader reader = FindReader();
+    if (holds()) {
       if (reader == Reader::kNone) return CS_ERR_BUSY;
       // relaxed: whether somebody has made room since the last look
       const std::uint32_t room =
@@ -185,10 +197,15 @@ cs_error_t Handle::WaitForRoom(std::uint64_t length_bytes,
     const cs_error_t second = look();
     if (second != CS_ERR_TRY_AGAIN) return second;
     if (kind != wanted || evicted != 0) continue;
-    waiter.Wait(due_ns == 0
-                    ? until
+    // The others may have read meanwhile. Later, too: nobody tells us that we
+    // are the last.
+    if (reader == Reader::kNone && holds()) return CS_ERR_BUSY;
+    waiter.Wait(
+        due_ns == 0 ? until
                     : Sooner(until, ipc::Deadline::InNs(
-                                        static_cast<std::int64_t>(due_ns))));
+                                        static_cast<std::int64_t>(due_ns))),
+        wanted == RoomKind::kMemory || reader == Reader::kNone, look_again_ns);
+    look_again_ns = std::min(2 * look_again_ns, kMostLookAgainNs);
   }
 }
 

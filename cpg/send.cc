@@ -72,6 +72,7 @@ bool TotalBytes(const iovec* pieces, std::size_t piece_count,
                 std::uint64_t* total_bytes) {
   *total_bytes = 0;
   for (std::size_t i = 0; i < piece_count; ++i) {
+    if (pieces[i].iov_base == nullptr && pieces[i].iov_len != 0) return false;
     if (__builtin_add_overflow(*total_bytes, pieces[i].iov_len, total_bytes)) {
       return false;
     }

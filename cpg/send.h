@@ -33,7 +33,7 @@ cs_error_t AnswerOf(const Sender& sender, ipc::Member* member,
 cs_error_t AllocAsSender(cpg_handle_t handle, std::size_t size,
                          std::size_t alignment, void** buffer);
 
-// Adds up the lengths; false: they overflow.
+// Adds up the lengths; false: they overflow, or a piece is nowhere.
 bool TotalBytes(const iovec* pieces, std::size_t piece_count,
                 std::uint64_t* total_bytes);
 

@@ -53,6 +53,17 @@ Registry* ProcessRegistry() {
   return seen;
 }
 
+// The most that a process with these options could ever allocate.
+std::uint64_t MostPayloadBytes(const alloc::Geometry& geometry,
+                               const alloc::AllocatorOptions& options) {
+  std::uint64_t most = geometry.region_bytes;
+  if (options.quota_bytes != alloc::AllocatorOptions::kNoQuota) {
+    most = std::min(
+        most, options.quota_bytes - options.quota_bytes % geometry.unit_bytes);
+  }
+  return most - std::min<std::uint64_t>(most, kHeaderBytes);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Attachment>> Attachment::Open(
@@ -102,6 +113,8 @@ Result<std::shared_ptr<Attachment>> Attachment::Open(
   auto allocator = alloc::Allocator::Create(*region, options.allocator);
   if (!allocator) return allocator.failure();
   attachment->allocator_ = std::move(*allocator);
+  attachment->most_payload_bytes_ =
+      MostPayloadBytes((*region)->geometry(), options.allocator);
   attachment->directory_ =
       std::make_unique<GroupDirectory>(region->get(), *geometry);
   attachment->aligned_pages_ =

@@ -63,7 +63,8 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
 
   // --- buffers with room for the message header ----------------------------
   // A live buffer whose payload has at least `payload_bytes`; the pointer is
-  // to the payload, 64-byte aligned. Errors of Allocator::Alloc().
+  // to the payload, 64-byte aligned. Errors of Allocator::Alloc(); kTooBig also
+  // for what the quota of this process could never hold.
   Result<std::byte*> AllocPayload(std::uint64_t payload_bytes);
   // The same with a payload at a multiple of `alignment_bytes`: a power of two
   // up to 2 MiB (256 KiB in a region of small units). Above 64 the header lies
@@ -222,6 +223,7 @@ class Attachment : public std::enable_shared_from_this<Attachment> {
   ReclaimPace reclaim_pace_;
   std::uint32_t prefetch_ = 0;
   std::uint32_t burst_pause_ns_ = 0;
+  std::uint64_t most_payload_bytes_ = 0;  // of this process: it has a quota
   std::unique_ptr<alloc::Allocator> allocator_;
   std::unique_ptr<GroupDirectory> directory_;
   std::unique_ptr<AlignedPages> aligned_pages_;

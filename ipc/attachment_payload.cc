@@ -8,11 +8,16 @@
 #include "ipc/message_place.h"
 
 namespace zcb::ipc {
+namespace {
+
+constexpr Failure kTooBig{
+    Status::kTooBig, "more than the region, or this process's quota, can hold"};
+
+}  // namespace
 
 Result<std::byte*> Attachment::AllocPayload(std::uint64_t payload_bytes) {
-  if (payload_bytes > LargestPayloadBytes()) {
-    return {Status::kTooBig, "more than the region could ever hold"};
-  }
+  if (payload_bytes > most_payload_bytes_) [[unlikely]]
+    return kTooBig;
   // At least a byte of payload: the address of an empty one would be that of
   // the next buffer, which may have a page-aligned payload.
   const auto ref = allocator_->Alloc(std::max<std::uint64_t>(payload_bytes, 1) +
@@ -28,8 +33,9 @@ Result<std::byte*> Attachment::AllocAlignedPayload(
     return {Status::kInvalidParam, "the alignment is no power of two"};
   }
   if (alignment_bytes <= alloc::kLineBytes) return AllocPayload(payload_bytes);
-  if (payload_bytes > region_->geometry().region_bytes) {
-    return {Status::kTooBig, "more than the region could ever hold"};
+  if (payload_bytes > most_payload_bytes_ &&
+      payload_bytes - most_payload_bytes_ > kHeaderBytes) {
+    return kTooBig;
   }
   const auto ref = allocator_->AllocAligned(
       payload_bytes, std::max(alignment_bytes, MessagePlace::kPageBytes));

@@ -198,8 +198,10 @@ class Member : public alloc::WipedObject<Member> {
   };
   bool ArmRoomBell(Wants wants);
   void DisarmRoomBell();
-  // Whether the ring waits for this very member to read.
+  // Whether the ring waits for this very member to read; or the memory of what
+  // it has not read does.
   bool HoldsRingBack() const;
+  bool HoldsMemory() const;
   // No longer a member, as far as anybody else is concerned.
   bool IsOut() const { return !IsMember(); }
 

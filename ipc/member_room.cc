@@ -32,6 +32,13 @@ bool Member::HoldsRingBack() const {
   return entry().cursor.load(std::memory_order_relaxed) <= base;
 }
 
+bool Member::HoldsMemory() const {
+  // relaxed: our own cursor; acquire <- ring.tail: what lies below is filled
+  return HoldsRingBack() &&
+         entry().cursor.load(std::memory_order_relaxed) <
+             group_.header().tail.load(std::memory_order_acquire);
+}
+
 bool Member::Announce() {
   const auto wanted = [this](RoomKind kind, bool is_armed) {
     return is_armed || room_waiters_[std::size_t(kind)] != 0;

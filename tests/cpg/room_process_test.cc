@@ -116,6 +116,30 @@ TEST(RoomTest, CallbackIsTheOnlyReaderWhoeverElseIsInside) {
   EXPECT_EQ(error, CS_ERR_BUSY);
 }
 
+// Who sleeps is not told that it is the last one that has not read: there is no
+// room.
+TEST(RoomTest, WhoComesToWaitForItselfIsToldToDispatch) {
+  LateReader reader("comes-to-it", kAll);
+  Gate full;
+  WatchedThread waiter([&] {
+    Client client;
+    client.Enter("comes-to-it");
+    reader.GoAndWait();
+    EXPECT_EQ(client.Send("the reader is one behind"), CS_OK);
+    EXPECT_EQ(client.Dispatch(), CS_OK);
+    while (client.Send("x") == CS_OK) {
+    }
+    // Joins go where messages do not.
+    const StoppedMembers more("comes-to-it", 5);
+    full.Signal();
+    EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
+  });
+  full.Wait();
+  waiter.WaitUntilAsleep();
+  reader.GoAndWait();
+  waiter.Join();
+}
+
 TEST(RoomTest, WithAnotherThreadThatDispatchesTheHandleOneMayWait) {
   Client client;
   client.Enter("self-threads");

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Every byte arrives although a reader is stopped meanwhile; and a sender whose
-# patience is over says so.
+# patience is over says so. The third argument is the region's size.
 set -euo pipefail
 
 paced_sender="$1"
@@ -15,6 +15,7 @@ cleanup() {
 }
 trap cleanup EXIT
 export ZCB_DIR="$region"
+[[ -z "${3:-}" ]] || export ZCB_REGION_BYTES="$3"
 unset ZCB_REGION ZCB_KEEP
 
 fail() {

@@ -29,11 +29,17 @@ void AddAlloc(Producers* all, const std::string& function, Alloc alloc) {
     void* buffer = nullptr;
     return alloc(handle, 1, &buffer);
   });
+  add(CS_ERR_TOO_BIG, "MoreThanTheQuota", [alloc] {
+    Must(setenv("ZCB_QUOTA_BYTES", "4m", 1) == 0);
+    void* buffer = nullptr;
+    return alloc(NewHandle(), (4U << 20) + 1, &buffer);
+  });
   add(CS_ERR_NO_MEMORY, "QuotaIsUsedUp", [alloc] {
-    Must(setenv("ZCB_QUOTA_BYTES", "1m", 1) == 0);
+    Must(setenv("ZCB_QUOTA_BYTES", "4m", 1) == 0);
     const cpg_handle_t handle = NewHandle();
     void* buffer = nullptr;
-    return alloc(handle, 2U << 20, &buffer);
+    MustBeOk(alloc(handle, 3U << 20, &buffer));
+    return alloc(handle, 3U << 20, &buffer);
   });
   add(CS_ERR_NO_MEMORY, "FileSystemIsFull", [alloc] {
     UseSmallFileSystem("8m");

@@ -114,6 +114,14 @@ void AddCopies(const Add& add, const Way& way) {
     return way.send(handle);
   };
   add(no_room, "RegionIsFull", join_and_fill);
+  add(way.waits ? CS_ERR_BUSY : CS_ERR_TRY_AGAIN,
+      "SenderHasNotReadWhatFillsTheRegion", [way](cpg_handle_t handle) {
+        MustBeOk(Join(handle));
+        MustBeOk(DispatchAll(handle));
+        MustBeOk(Send(handle));
+        FillRegion(handle);
+        return way.send(handle);
+      });
   add(no_room, "QuotaIsUsedUp", join_and_fill,
       [] { Must(setenv("ZCB_QUOTA_BYTES", "2m", 1) == 0); });
   add(
@@ -217,6 +225,16 @@ void AddPieces(Producers* all) {
     const Send send = row.send;
     all->push_back({row.function, CS_ERR_INVALID_PARAM, "PiecesAreNull",
                     [send] { return send(NewMember(), nullptr, 1); }});
+    all->push_back({row.function, CS_ERR_INVALID_PARAM, "PieceIsNull", [send] {
+                      const iovec piece{nullptr, 1};
+                      return send(NewMember(), &piece, 1);
+                    }});
+    all->push_back({row.function, CS_ERR_TOO_BIG, "MoreThanTheQuota", [send] {
+                      Must(setenv("ZCB_QUOTA_BYTES", "4m", 1) == 0);
+                      static char bytes[4 << 20];
+                      const iovec piece{bytes, sizeof(bytes)};
+                      return send(NewMember(), &piece, 1);
+                    }});
     all->push_back({row.function, CS_ERR_INVALID_PARAM, "SumOverflows", [send] {
                       char byte = 0;
                       const iovec pieces[] = {

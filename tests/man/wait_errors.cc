@@ -21,6 +21,16 @@ Producers WaitErrors() {
   });
   add(CS_ERR_TOO_BIG, "MoreThanTheRegion",
       [] { return cpg_zcb_wait(NewMember(), std::size_t{1} << 40, 1); });
+  add(CS_ERR_TOO_BIG, "MoreThanTheQuota", [] {
+    Must(setenv("ZCB_QUOTA_BYTES", "4m", 1) == 0);
+    return cpg_zcb_wait(NewMember(), 4U << 20, -1);
+  });
+  add(CS_ERR_BUSY, "CallerHasNotReadWhatFillsTheRegion", [] {
+    const cpg_handle_t member = NewMember();
+    MustBeOk(Send(member));
+    FillRegion(member);
+    return cpg_zcb_wait(member, 1, -1);
+  });
   add(CS_ERR_BUSY, "CallerHasNotRead", [] {
     const cpg_handle_t member = NewMember();
     FillRing(member);

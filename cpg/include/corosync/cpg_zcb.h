@@ -49,7 +49,8 @@ extern "C" {
  * @return CS_ERR_INVALID_PARAM  buffer is NULL, or no such alignment.
  * @return CS_ERR_NOT_SUPPORTED  the alignment is larger than a unit of this
  *                               region.
- * @return CS_ERR_TOO_BIG        more than the region could ever hold.
+ * @return CS_ERR_TOO_BIG        more than the region, or the quota of this
+ *                               process, could ever hold.
  * @return CS_ERR_NO_MEMORY      not now; free something, or let others read.
  * @return CS_ERR_LIBRARY        damaged region.
  * @return CS_ERR_BAD_HANDLE     no such handle, or it is a parent's.
@@ -305,22 +306,26 @@ cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @param timeout_ms  in milliseconds; negative: for ever; 0: only look.
  * @return CS_OK
  * @return CS_ERR_TIMEOUT    no room in time.
- * @return CS_ERR_BUSY       the ring is full of what this handle has not read,
- *                           and nobody else reads it: dispatch first. That is,
- *                           the call comes from a callback of the handle; or no
+ * @return CS_ERR_BUSY       of what is in the full ring, or of what may hold the
+ *                           memory, this handle has not read the oldest, and
+ *                           nobody else reads it: dispatch first. That is, the
+ *                           call comes from a callback of the handle; or no
  *                           other thread is in a call that reads it, and none
  *                           but the calling one has read it last, or has not
  *                           come back for a second.
  * @return CS_ERR_NOT_EXIST  not joined, or leaving.
- * @return CS_ERR_TOO_BIG    no region of this size could hold it.
- * @return CS_ERR_LIBRARY    evicted, or damage.
+ * @return CS_ERR_TOO_BIG    no region of this size, or not the quota of this
+ *                           process, could hold it.
+ * @return CS_ERR_LIBRARY    evicted, or a file of the region was truncated.
+ *                           (Other damage is for the send to find.)
  * @return CS_ERR_BAD_HANDLE no such handle, or finalized meanwhile.
  *
  * Threads:  any number.
  * Signals:  a handled signal does not end the wait.
- * Progress: waits for other members to read, which is what it is for. For
- *           memory that other processes hold it looks again every few
- *           milliseconds, since nobody says when it is free.
+ * Progress: waits for other members to read, which is what it is for; asleep,
+ *           whatever CPG_ZCB_OPTION_WAIT and CPG_ZCB_OPTION_PARK say. For
+ *           memory that other processes hold it looks again now and then, every
+ *           64 milliseconds at least, since nobody says when it is free.
  * Death:    of the member that holds the ring back, ends the wait.
  */
 cs_error_t cpg_zcb_wait(cpg_handle_t handle, size_t length, int timeout_ms);
@@ -370,7 +375,8 @@ cs_error_t cpg_zcb_mcastv_timed(cpg_handle_t handle, cpg_guarantee_t guarantee,
 
 /** What cpg_zcb_option_set() sets. */
 typedef enum {
-  /** How calls of this handle wait: a cpg_zcb_wait_t. ZCB_WAIT. */
+  /** How calls of this handle wait for events (for room they sleep): a
+   *  cpg_zcb_wait_t. ZCB_WAIT. */
   CPG_ZCB_OPTION_WAIT = 1,
   /** How long CPG_ZCB_WAIT_ADAPTIVE looks before it sleeps, in nanoseconds; at
    *  most 1,000,000,000. 20,000, about what a wake costs. ZCB_SPIN_NS. */
