@@ -37,6 +37,11 @@ void Handle::Release() {
   lock_.Unlock();
 }
 
+void Handle::GiveWaySlow() {
+  lock_.GiveWay();
+  WakeUp();  // they have announced a sleep, as they gave up the lock
+}
+
 void Handle::WakeUp() {
   if (!asleep_) return;
   asleep_ = false;

@@ -164,7 +164,7 @@ class Handle : public alloc::WipedObject<Handle> {
   // Between two events: lets those have the lock that want it (likewise).
   void GiveWay() {
     if (IsWanted()) [[unlikely]]
-      lock_.GiveWay();
+      GiveWaySlow();
   }
 
   // --- room for sends: see handle_room.cc ------------------------------------
@@ -206,6 +206,7 @@ class Handle : public alloc::WipedObject<Handle> {
   // The bell for whoever waits now: what they hear already, or what is best.
   ipc::Member::Bell ChooseBell();
   // Whether others wait for the lock, and it can be given up.
+  void GiveWaySlow();
   bool IsWanted() const { return lock_.Wanted() && lock_.depth() == 1; }
   // Looks without sleeping, until the deadline.
   Waited Spin(ipc::Deadline deadline);

@@ -103,6 +103,43 @@ TEST_P(TurnsStressTest, LeaveGetsThroughADispatchWithoutEnd) {
   }
 }
 
+// Those that have had their turn announce that the handle sleeps; the dispatch
+// that goes on may meet the own leave next.
+TEST_P(TurnsStressTest, DispatchThatHasGivenWayIsAwakeAgain) {
+  Client client(GetParam());
+  int fd = -1;
+  ASSERT_EQ(cpg_fd_get(client.handle, &fd), CS_OK);
+  std::atomic<bool> left{false};
+  client.on_change = [&] {
+    if (!client.changes.back().left.empty()) left = true;
+    client.changes.clear();
+  };
+  std::atomic<bool> comes{false};
+  const auto until_it_is_wanted = [&] {
+    while (!comes) std::this_thread::yield();
+    for (int i = 0; i < 50; ++i) std::this_thread::yield();
+  };
+  client.on_message = [&](void*, std::size_t) { until_it_is_wanted(); };
+  client.on_message_in_place = [&](const void*) { until_it_is_wanted(); };
+  std::thread dispatcher([&] {
+    EXPECT_EQ(client.Dispatch(CS_DISPATCH_BLOCKING), CS_ERR_BAD_HANDLE);
+  });
+  for (int round = 0; round < 300; ++round) {
+    left = false;
+    cs_error_t joined = CS_ERR_TRY_AGAIN;
+    while (joined == CS_ERR_TRY_AGAIN) joined = client.Join("awake");
+    ASSERT_EQ(joined, CS_OK);
+    comes = false;
+    ASSERT_EQ(client.Send("x"), CS_OK);
+    comes = true;
+    EXPECT_EQ(client.Join("awake"), CS_ERR_EXIST);
+    ASSERT_EQ(client.Leave("awake"), CS_OK);
+    while (!left) std::this_thread::yield();
+  }
+  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
+  dispatcher.join();
+}
+
 TEST_P(TurnsStressTest, ThreadsThatDispatchWithoutEndAllGetEvents) {
   constexpr int kEach = 200;
   Endless endless(GetParam(), "endless-all");
