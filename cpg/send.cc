@@ -13,6 +13,9 @@ namespace {
 
 using RoomKind = ipc::Member::RoomKind;
 
+// What is longer is not copied before there is a place for it in the ring.
+constexpr std::uint64_t kLookFirstBytes = 4096;
+
 // An allocation of that many bytes failed for want of memory. True: it may be
 // worth another try at once. False: the handle knows of it.
 [[gnu::noinline]] bool TryAgainForMemory(const Sender& sender,
@@ -89,6 +92,11 @@ cs_error_t SendCopy(const Sender& sender, const iovec* pieces,
   ipc::Member* member = sender->SendingMember();
   if (member == nullptr || member->leaving()) return CS_ERR_NOT_EXIST;
   ipc::Attachment& attachment = sender->attachment();
+  if (length_bytes > kLookFirstBytes &&
+      length_bytes <= attachment.LargestPayloadBytes()) {
+    const Outcome room = member->AskForRoom(sender->options().send());
+    if (!room) return AnswerOf(sender, member, room);
+  }
   const auto payload = AllocOrWant(sender, member, length_bytes, [&] {
     return attachment.AllocPayload(length_bytes);
   });

@@ -89,6 +89,9 @@ class Member : public alloc::WipedObject<Member> {
   // kLibrary       damaged region, or this member was evicted
   Outcome Send(std::byte* payload, std::uint64_t length_bytes,
                const SendOptions& options = {});
+  // Whether a Send() would find room just now, having done for it what Send()
+  // does; kTryAgain and the others as Send(). For who has work to do before.
+  Outcome AskForRoom(const SendOptions& options);
   // Sends several messages, each a piece's bytes in a buffer of its own, in
   // their order, one as good as a Send() of it. It is no transaction: messages
   // of others may come between, and an error leaves `*sent` of them in the

@@ -24,6 +24,18 @@ bool Member::HasRoom() {
   return FindPlace(group_, group_.message_room(), &place) != RingAnswer::kFull;
 }
 
+Outcome Member::AskForRoom(const SendOptions& options) {
+  bool reaped = false;
+  RingPlace place;
+  for (int tries = 0;
+       tries < kMaxRingRetries &&
+       FindPlace(group_, group_.message_room(), &place) == RingAnswer::kFull;
+       ++tries) {
+    if (!MakeRoom(options, &reaped)) return RefuseFull();
+  }
+  return {};  // damage counts: the send will say so
+}
+
 bool Member::HoldsRingBack() const {
   // acquire <- ring.reclaim: who stands here holds everybody back
   const std::uint64_t base =

@@ -1,4 +1,6 @@
 // Messages under CPG_MODEL_V1, Corosync's contract; in one process.
+#include <sys/mman.h>
+
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -248,6 +250,79 @@ TEST(MessageTest, FullRingSaysTryAgainAndFlowControlSaidSoBefore) {
     ASSERT_EQ(client.messages[i].text, std::to_string(i));
   }
   EXPECT_EQ(client.Send("goes again"), CS_OK);
+}
+
+// It may be tried as often as it likes: nothing is copied in vain.
+TEST(MessageTest, LongMessageIsNotTouchedWhileTheRingIsFull) {
+  constexpr std::size_t kBytes = 1 << 20;
+  void* const nowhere =
+      mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(nowhere, MAP_FAILED);
+  Client client;
+  client.Enter("untouched");
+  while (client.Send("x") == CS_OK) {
+  }
+  const iovec piece{nowhere, kBytes};
+  EXPECT_EQ(cpg_mcast_joined(client.handle, CPG_TYPE_AGREED, &piece, 1),
+            CS_ERR_TRY_AGAIN);
+  EXPECT_EQ(munmap(nowhere, kBytes), 0);
+  ASSERT_EQ(client.Dispatch(), CS_OK);
+}
+
+void ExpectTwoLimitsAndAJoinThatBeginsAnew() {
+  Client client;
+  client.Enter("limits");
+  cpg_flow_control_state_t state{};
+  const auto is_enabled = [&] {
+    EXPECT_EQ(cpg_flow_control_state_get(client.handle, &state), CS_OK);
+    return state == CPG_FLOW_CONTROL_ENABLED;
+  };
+  struct cpg_zcb_group_stats stats{};
+  stats.size = sizeof(stats);
+  ASSERT_EQ(cpg_zcb_group_stats_get(client.handle, nullptr, &stats), CS_OK);
+  const std::uint64_t room = stats.ring_messages;
+  const auto fill_to = [&](std::uint64_t percent) {
+    do {
+      ASSERT_EQ(client.Send("x"), CS_OK);
+      stats.size = sizeof(stats);
+      ASSERT_EQ(cpg_zcb_group_stats_get(client.handle, nullptr, &stats), CS_OK);
+    } while (stats.ring_used * 100 < room * percent);
+  };
+  fill_to(74);
+  EXPECT_FALSE(is_enabled());
+  fill_to(77);
+  EXPECT_TRUE(is_enabled());
+  const auto read_to = [&](std::uint64_t percent) {
+    do {
+      ASSERT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+      stats.size = sizeof(stats);
+      ASSERT_EQ(cpg_zcb_group_stats_get(client.handle, nullptr, &stats), CS_OK);
+    } while (stats.ring_used * 100 > room * percent);
+  };
+  read_to(51);
+  EXPECT_TRUE(is_enabled());
+  read_to(48);
+  EXPECT_FALSE(is_enabled());
+  // Enabled, then out and in again, and between the limits.
+  fill_to(77);
+  EXPECT_TRUE(is_enabled());
+  ASSERT_EQ(client.Leave("limits"), CS_OK);
+  client.DispatchUntilChanges(2);
+  ASSERT_EQ(client.Join("limits"), CS_OK);
+  fill_to(60);
+  EXPECT_FALSE(is_enabled());
+  ASSERT_EQ(client.Dispatch(), CS_OK);
+}
+
+TEST(MessageTest, FlowControlHasTwoLimitsAndAJoinBeginsAnew) {
+  ExpectTwoLimitsAndAJoinThatBeginsAnew();
+  // Half of a small ring is for joins and ends: the limits are parts of the
+  // rest.
+  setenv("ZCB_REGION", "small-ring", 1);
+  setenv("ZCB_RING_SLOTS", "1024", 1);
+  ExpectTwoLimitsAndAJoinThatBeginsAnew();
+  unsetenv("ZCB_REGION");
+  unsetenv("ZCB_RING_SLOTS");
 }
 
 TEST(MessageTest, FullRegionSaysTryAgainToASendAndNoMemoryToAnAlloc) {
