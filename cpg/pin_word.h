@@ -16,7 +16,8 @@ namespace zcb::cpg {
 class PinWord {
  public:
   static constexpr std::uint32_t kMaxCheck = 0x7fff'ffff;
-  // A sender is inside for a bounded time; a call may wait for events.
+  // A sender finds the member without the handle's lock, and the member stays
+  // as long as the pin. Either may wait, and is told when the handle closes.
   enum class Kind { kCall, kSender };
 
   constexpr PinWord() = default;

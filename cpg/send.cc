@@ -25,7 +25,7 @@ constexpr std::uint64_t kLookFirstBytes = 4096;
   if (sender->EvictWhoeverIsDue(member, RoomKind::kMemory).evicted != 0) {
     return true;
   }
-  member->counters().refused_sends.LossyAdd(1);
+  member->counters().refused_sends.Add(1);
   sender->memory_wanted().Refused(length_bytes);
   sender->OnRefused(member, RoomKind::kMemory);
   return false;

@@ -81,7 +81,7 @@ bool Member::MakeRoom(const SendOptions& options, bool* reaped) {
 
 Failure Member::RefuseFull() {
   if (!IsMember()) return WhyOut();
-  counters_.refused_sends.LossyAdd(1);
+  counters_.refused_sends.Add(1);
   return {Status::kTryAgain, "the ring is full"};
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
+#include <thread>
+
 #include "tests/ipc/member_fixture.h"
 
 namespace zcb::ipc {
@@ -66,6 +69,20 @@ TEST_F(MemberTest, CountersOfAMemberSayWhatItDid) {
   EXPECT_EQ(a->counters().refused_sends.Guess(), 1U);
   EXPECT_TRUE(a->IsIn(Named("g")));
   EXPECT_FALSE(a->IsIn(Named("h")));
+}
+
+TEST(LossyCounterTest, AddLosesNone) {
+  constexpr std::uint64_t kEach = 1'000'000;
+  LossyCounter counter;
+  std::latch gate(2);
+  const auto add = [&] {
+    gate.arrive_and_wait();
+    for (std::uint64_t i = 0; i < kEach; ++i) counter.Add(1);
+  };
+  std::thread other(add);
+  add();
+  other.join();
+  EXPECT_EQ(counter.Guess(), 2 * kEach);
 }
 
 // A program that stops sending while the ring looks full reclaims nothing any

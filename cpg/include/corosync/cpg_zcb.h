@@ -101,7 +101,8 @@ typedef struct {
  * Threads:  any. Does not wait for a callback that runs in another thread; who
  *           calls sees to it that the callback has not returned (if it has:
  *           CS_ERR_INVALID_PARAM or CS_ERR_LIBRARY).
- * Progress: lock-free across processes, no system call.
+ * Progress: lock-free across processes; a mutex of this process. A system call
+ *           where the table of kept messages grows.
  * Death:    whoever notices the process's death lets go for it.
  */
 cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg);
@@ -116,7 +117,8 @@ cs_error_t cpg_zcb_retain(cpg_handle_t handle, const void* msg);
  *                               CS_ERR_INVALID_PARAM).
  * @return CS_ERR_LIBRARY        damaged region.
  *
- * Progress: lock-free, no system call.
+ * Progress: lock-free across processes; a mutex of this process. A system call
+ *           where senders wait for memory: they are told.
  */
 cs_error_t cpg_zcb_release(const void* msg);
 
@@ -306,8 +308,8 @@ cs_error_t cpg_zcb_forward(cpg_handle_t handle, cpg_guarantee_t guarantee,
  * @param timeout_ms  in milliseconds; negative: for ever; 0: only look.
  * @return CS_OK
  * @return CS_ERR_TIMEOUT    no room in time.
- * @return CS_ERR_BUSY       of what is in the full ring, or of what may hold the
- *                           memory, this handle has not read the oldest, and
+ * @return CS_ERR_BUSY       this handle has not read the oldest message of the
+ *                           full ring, or of what may hold the memory, and
  *                           nobody else reads it: dispatch first. That is, the
  *                           call comes from a callback of the handle; or no
  *                           other thread is in a call that reads it, and none
@@ -386,10 +388,10 @@ typedef enum {
   /** Senders of this handle put out a member that has held the full ring back
    *  for that many milliseconds without reading a message, or, where memory
    *  cannot be had, the oldest message of a ring that is not full; 0, the
-   *  default: never. The limit of the strictest sender counts. To the others it is
-   *  CPG_REASON_PROCDOWN; its own calls are CS_ERR_LIBRARY from then on, and
-   * its descriptor is readable: finalize, and join with a fresh handle. What it
-   *  keeps stays valid. ZCB_EVICT_MS. */
+   *  default: never. The limit of the strictest sender counts. To the others it
+   *  is CPG_REASON_PROCDOWN; its own calls are CS_ERR_LIBRARY from then on, and
+   *  its descriptor is readable: finalize, and join with a fresh handle. What
+   *  it keeps stays valid. ZCB_EVICT_MS. */
   CPG_ZCB_OPTION_EVICT_MS = 4,
   /** 1: messages sent through this handle carry their time. ZCB_SEND_TIME. */
   CPG_ZCB_OPTION_SEND_TIME = 5,
@@ -455,8 +457,9 @@ struct cpg_zcb_group_stats {
   /** Members put out for not reading, since the group was made. */
   uint64_t evictions;
 
-  /* The handle, since its last join; 0 if it is not in this group. Exact if one
-   * thread sends at a time; otherwise a few sends may be missing. */
+  /* The handle, since its last join; 0 if it is not in this group. What was
+   * sent is exact if one thread sends at a time; where several do, any number
+   * of sends may be missing, and a figure may be smaller than it was. */
   uint64_t sent_messages;
   uint64_t sent_bytes;
   /** Sends refused with CS_ERR_TRY_AGAIN, and allocations with
