@@ -143,6 +143,9 @@ Outcome LifeFifo::Publish(const RegionDirectory& directory, std::uint16_t slot,
     if (error == ENOENT) {  // "not there" would be said of a group
       return {Status::kLibrary, "a life FIFO was taken away"};
     }
+    if (error == EISDIR) {
+      return {Status::kAccess, "a life FIFO's name is a directory's"};
+    }
     return FailureOf(error, "a life FIFO cannot be given its name");
   }
   name_ = std::move(name);

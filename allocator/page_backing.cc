@@ -109,6 +109,20 @@ void PageBacking::Advise() const {
             rung_ == PageRung::kSmall ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
 }
 
+namespace {
+
+// Why the kernel does not back a page. For a descriptor that is not the file's
+// any more, as when the program has closed it, the region is lost. Anything
+// else is a lack of memory, of whatever kind: nothing has happened.
+Failure NotBacked(int error) {
+  if (error == EBADF || error == ESPIPE || error == ENODEV) {
+    return {Status::kLibrary, "a region file's descriptor was closed"};
+  }
+  return {Status::kNoMemory, "the file system under the region gives no more"};
+}
+
+}  // namespace
+
 Outcome PageBacking::FallocateOnce(std::uint64_t offset_bytes,
                                    std::uint64_t length_bytes) const {
   const CancelShield shield;
@@ -116,7 +130,7 @@ Outcome PageBacking::FallocateOnce(std::uint64_t offset_bytes,
   while (::fallocate(fd_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset_bytes),
                      static_cast<off_t>(length_bytes)) != 0) {
     if (errno == EINTR) continue;  // nothing was kept; at most a unit's work
-    return FailureOf(errno, "the file system under the region is full");
+    return NotBacked(errno);
   }
   return {};
 }
@@ -141,7 +155,7 @@ Outcome PageBacking::Commit(std::uint64_t offset_bytes,
             ::madvise(base_ + offset_bytes, step_bytes, kMadvPopulateWrite);
       } while (result != 0 && errno == EINTR);
       if (result != 0 && errno != EINVAL) {
-        return FailureOf(errno, "the file system under the region is full");
+        return NotBacked(errno);
       }
       done = result == 0;  // EINVAL: a kernel that cannot populate
     }

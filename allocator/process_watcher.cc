@@ -415,5 +415,6 @@ Outcome ProcessWatcher::StartThread() {
 }
 
 Outcome ProcessWatcher::PublishLife() { return state_->region->PublishLife(); }
+void ProcessWatcher::WithdrawLife() { state_->region->WithdrawLife(); }
 
 }  // namespace zcb::alloc

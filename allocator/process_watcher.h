@@ -50,6 +50,9 @@ class ProcessWatcher {
   // Makes ourselves noticeable. Before anything by which others come to depend
   // on our lease.
   Outcome PublishLife();
+  // Takes that back, while nobody depends on our lease: whoever looks after it
+  // all the same finds its lock held.
+  void WithdrawLife();
 
  private:
   struct State;

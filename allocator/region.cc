@@ -319,6 +319,11 @@ Outcome Region::PublishLife() {
   }
 }
 
+void Region::WithdrawLife() {
+  const ErrnoSaver errno_saver;
+  core_->life.Withdraw(core_->directory);
+}
+
 void Region::RaiseLife() {
   const ErrnoSaver errno_saver;
   core_->life.Raise();

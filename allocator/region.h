@@ -175,6 +175,8 @@ class Region {
   // Lets others notice our end at once (see life_fifo.h). Idempotent; before
   // anything by which others come to depend on our lease.
   Outcome PublishLife();
+  // Only while nobody depends on our lease.
+  void WithdrawLife();
   // See LifeFifo::Raise(): where its milliseconds hold nobody up.
   void RaiseLife();
   // A read end of another slot's life FIFO; kNotExist: it has none.

@@ -81,6 +81,9 @@ Outcome MakeDirectory(int base_fd, const std::string& name,
                         errno == EEXIST);
   const int error = is_done ? 0 : errno;
   ::unlinkat(base_fd, draft.c_str(), AT_REMOVEDIR);  // fails if it was moved
+  if (error == EINVAL || error == ENOSYS) {
+    return {Status::kNotSupported, "no renameat2(2) without replacing here"};
+  }
   if (error != 0) {
     return FailureOf(error, "the region's directory cannot be made");
   }
@@ -236,6 +239,14 @@ void RegionDirectory::SweepHelperFiles() const {
   }
 }
 
+namespace {
+
+// Whoever tries again makes another one.
+constexpr Failure kDirectoryWasRemoved{Status::kTryAgain,
+                                       "the region's directory was removed"};
+
+}  // namespace
+
 Result<UniqueFd> CreateNameless(int directory_fd, const FileRules& rules,
                                 std::uint64_t length_bytes) {
   // Growing a file past RLIMIT_FSIZE does not fail, it kills by SIGXFSZ.
@@ -246,6 +257,10 @@ Result<UniqueFd> CreateNameless(int directory_fd, const FileRules& rules,
   }
   UniqueFd fd(::openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
                        rules.file_mode()));
+  if (!fd.is_open() && errno == EINVAL) {
+    return {Status::kNotSupported, "no files without a name here"};
+  }
+  if (!fd.is_open() && errno == ENOENT) return kDirectoryWasRemoved;
   if (!fd.is_open()) {
     return FailureOf(errno, "a region file cannot be created");
   }
@@ -272,6 +287,7 @@ Result<bool> LinkNameless(int fd, int directory_fd, const std::string& name) {
     return true;
   }
   if (errno == EEXIST) return false;
+  if (errno == ENOENT) return kDirectoryWasRemoved;
   return FailureOf(errno, "a region file cannot be given its name");
 }
 

@@ -312,7 +312,10 @@ Outcome Attachment::StartWatcher() {
   // First: with a thread more its descriptor would have to wait for its number.
   if (const Outcome life = (*watcher)->PublishLife(); !life) return life;
   // Now, when it can still be refused: later nobody hears of it.
-  if (const Outcome thread = (*watcher)->StartThread(); !thread) return thread;
+  if (const Outcome thread = (*watcher)->StartThread(); !thread) {
+    (*watcher)->WithdrawLife();
+    return thread;
+  }
   watcher_ = std::move(*watcher);
   return {};
 }

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -17,6 +19,8 @@
 #include "allocator/region.h"
 #include "allocator/region_files.h"
 #include "tests/allocator/region_testing.h"
+#include "tests/support/child_process.h"
+#include "tests/support/refused_calls.h"
 
 namespace zcb::alloc {
 namespace {
@@ -52,6 +56,34 @@ TEST(PageBackingTest, UnitsAreCommittedOneByOneAndGivenBack) {
   EXPECT_TRUE(region->CommitUnits(2, 1).ok());
   EXPECT_EQ(FileBytes(*region, ".data"), 2 * kUnitBytes);
   EXPECT_EQ(region->data()[2 * kUnitBytes], std::byte{0});
+}
+
+// A file system, or a sandbox, that gives no pages for whatever reason: a lack
+// of memory, and no damage. All but a descriptor that is not ours any more.
+TEST(PageBackingTest, PagesThatAreRefusedAreALackOfMemory) {
+  struct Case {
+    int error;
+    Status status;
+    bool is_damaged;
+  };
+  for (const Case& one : {Case{ENOSPC, Status::kNoMemory, false},
+                          Case{EOPNOTSUPP, Status::kNoMemory, false},
+                          Case{EPERM, Status::kNoMemory, false},
+                          Case{EIO, Status::kNoMemory, false},
+                          Case{EBADF, Status::kLibrary, true}}) {
+    zcb::testing::ChildProcess child([&] {
+      const TempDirectory directory;
+      const std::shared_ptr<Region> region = MustOpen(directory.Options());
+      if (region == nullptr ||
+          !zcb::testing::RefuseCalls(
+              {{SYS_madvise, EINVAL}, {SYS_fallocate, one.error}})) {
+        return 1;
+      }
+      if (region->CommitUnits(2, 1).status() != one.status) return 2;
+      return region->IsDamaged() == one.is_damaged ? 0 : 3;
+    });
+    EXPECT_EQ(child.Join(), 0) << strerror(one.error);
+  }
 }
 
 TEST(PageBackingTest, HintThatWasLostOnlyCostsACall) {

@@ -114,14 +114,16 @@ void AddCopies(const Add& add, const Way& way) {
     return way.send(handle);
   };
   add(no_room, "RegionIsFull", join_and_fill);
-  add(way.waits ? CS_ERR_BUSY : CS_ERR_TRY_AGAIN,
-      "SenderHasNotReadWhatFillsTheRegion", [way](cpg_handle_t handle) {
-        MustBeOk(Join(handle));
-        MustBeOk(DispatchAll(handle));
-        MustBeOk(Send(handle));
-        FillRegion(handle);
-        return way.send(handle);
-      });
+  if (way.waits) {
+    add(CS_ERR_BUSY, "SenderHasNotReadWhatFillsTheRegion",
+        [way](cpg_handle_t handle) {
+          MustBeOk(Join(handle));
+          MustBeOk(DispatchAll(handle));
+          MustBeOk(Send(handle));
+          FillRegion(handle);
+          return way.send(handle);
+        });
+  }
   add(no_room, "QuotaIsUsedUp", join_and_fill,
       [] { Must(setenv("ZCB_QUOTA_BYTES", "2m", 1) == 0); });
   add(

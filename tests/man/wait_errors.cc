@@ -60,7 +60,7 @@ Producers WaitErrors() {
     return cpg_zcb_wait(member, 1, 1);
   });
   add(CS_ERR_TIMEOUT, "QuotaIsUsedUp", [] {
-    Must(setenv("ZCB_QUOTA_BYTES", "1m", 1) == 0);
+    Must(setenv("ZCB_QUOTA_BYTES", "2m", 1) == 0);
     const cpg_handle_t member = NewMember();
     FillRegion(member);
     return cpg_zcb_wait(member, 1, 1);
