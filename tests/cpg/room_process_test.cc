@@ -486,30 +486,5 @@ TEST(RoomTest, WithoutMembarrierAWaitLooksAgainAndTheDescriptorStaysReadable) {
   EXPECT_EQ(sender.Join(), 0);
 }
 
-TEST(RoomTest, CancelledThreadLeavesTheWaitInOrder) {
-  LateReader reader("cancelled", kAll);
-  Client client;
-  client.Enter("cancelled");
-  Fill(&client);
-  pthread_t thread{};
-  ASSERT_EQ(pthread_create(
-                &thread, nullptr,
-                [](void* handle) -> void* {
-                  (void)cpg_zcb_wait(*static_cast<cpg_handle_t*>(handle), 0,
-                                     -1);
-                  return nullptr;
-                },
-                &client.handle),
-            0);
-  pthread_cancel(thread);
-  void* result = nullptr;
-  pthread_join(thread, &result);
-  EXPECT_EQ(result, PTHREAD_CANCELED);
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 1), CS_ERR_TIMEOUT);
-  reader.GoAndWait();
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
-  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
-}
-
 }  // namespace
 }  // namespace zcb::cpg::testing
