@@ -2,6 +2,7 @@
 // the wrong ones too, by processes whose outputs end in a pipe.
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -87,10 +88,13 @@ void DoEverythingRight(cpg_model_t model) {
   EXPECT_EQ(cpg_iteration_finalize(walk), CS_OK);
   EXPECT_EQ(cpg_zcb_alloc(client->handle, 10, &buffer), CS_OK);
   EXPECT_EQ(cpg_zcb_free(client->handle, buffer), CS_OK);
+  std::atomic<bool> left{false};
+  client->on_change = [&] { left = true; };
   std::thread waiting([&] {
     EXPECT_EQ(client->Dispatch(CS_DISPATCH_BLOCKING), CS_ERR_BAD_HANDLE);
   });
   EXPECT_EQ(client->Leave("silence"), CS_OK);
+  while (!left) std::this_thread::yield();  // the callback asks for its context
   EXPECT_EQ(cpg_finalize(client->handle), CS_OK);
   waiting.join();
 }
