@@ -140,7 +140,7 @@ class Member : public alloc::WipedObject<Member> {
   Outcome Retain(const Event& message);
   // What Attachment::Keep() wants, so that other threads can retain it, too.
   BegunMessage Begun(const Event& message) const {
-    return {message.payload, message.buffer, group_.group_slot(),
+    return {message.payload,  message.buffer,       group_.group_slot(),
             message.sequence, message.length_bytes, entry_};
   }
 

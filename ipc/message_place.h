@@ -67,7 +67,7 @@ class MessagePlace {
     return allocator.Pointer(buffer_.ref) + (is_aligned_ ? 0 : kHeaderBytes);
   }
   [[gnu::always_inline]] std::byte* Header(const alloc::Allocator& allocator,
-                    const IpcGeometry& geometry) const {
+                                           const IpcGeometry& geometry) const {
     // Both ways, and a choice, would be more instructions than a branch.
     if (is_aligned_) [[unlikely]] {
       return allocator.region().meta<std::byte>(

@@ -173,8 +173,10 @@ TEST(GroupTest, InitialTotemCallbackComesOnceAfterTheFirstChange) {
     ASSERT_EQ(client.Join("totem"), CS_OK);
     ASSERT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
     EXPECT_EQ(client.changes.size(), 1U);
-    EXPECT_TRUE(client.totem_nodes.empty());
-    ASSERT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+    if (model == CPG_MODEL_V1) {  // an event of its own
+      EXPECT_TRUE(client.totem_nodes.empty());
+      ASSERT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
+    }
     EXPECT_EQ(client.totem_nodes, std::vector<std::uint32_t>{1U});
     EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE_NONBLOCKING), CS_ERR_TRY_AGAIN);
     ASSERT_EQ(client.Leave("totem"), CS_OK);

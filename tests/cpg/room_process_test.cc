@@ -1,21 +1,17 @@
 // Waiting until a send can succeed: cpg_zcb_wait, cpg_zcb_send_fd_get and the
 // timed sends, against members in other processes that read late or never.
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <cerrno>
 #include <cstddef>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "tests/cpg/client.h"
 #include "tests/cpg/full_ring.h"
-#include "tests/cpg/watched_thread.h"
 #include "tests/support/child_process.h"
+#include "tests/support/refused_calls.h"
 
 namespace zcb::cpg::testing {
 namespace {
@@ -34,128 +30,6 @@ TEST(RoomTest, WaitReturnsAtOnceWhileThereIsRoomAndNeedsAMember) {
   EXPECT_EQ(cpg_zcb_wait(client.handle, std::size_t{1} << 40, -1),
             CS_ERR_TOO_BIG);
   EXPECT_EQ(cpg_zcb_wait(0, 0, 0), CS_ERR_BAD_HANDLE);
-}
-
-TEST(RoomTest, WhoWouldWaitForItselfIsToldToDispatch) {
-  Client client;
-  client.Enter("self");
-  while (client.Send("x") == CS_OK) {
-  }
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
-  iovec piece{const_cast<char*>("x"), 1};
-  EXPECT_EQ(cpg_zcb_mcastv_timed(client.handle, CPG_TYPE_AGREED, &piece, 1, -1),
-            CS_ERR_BUSY);
-  EXPECT_EQ(client.Dispatch(), CS_OK);
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
-}
-
-void FillWithOwn(Client* client) {
-  while (client->Send("x") == CS_OK) {
-  }
-}
-
-TEST(RoomTest, ThreadThatHasEndedIsNobodyToWaitFor) {
-  Client client;
-  ASSERT_EQ(client.Join("self-ended"), CS_OK);
-  std::thread([&] { EXPECT_EQ(client.Dispatch(), CS_OK); }).join();
-  FillWithOwn(&client);
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
-}
-
-TEST(RoomTest, ThreadInALongDispatchCountsAlthoughAnotherHasReadSince) {
-  Client client;
-  client.Enter("self-long");
-  Gate inside;
-  Gate go_on;
-  bool first = true;
-  client.on_message = [&](void*, std::size_t) {
-    if (!std::exchange(first, false)) return;
-    inside.Signal();
-    go_on.Wait();
-  };
-  WatchedThread dispatcher([&] {
-    EXPECT_EQ(client.Dispatch(CS_DISPATCH_BLOCKING), CS_ERR_BAD_HANDLE);
-  });
-  dispatcher.WaitUntilAsleep();
-  EXPECT_EQ(cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, 0),
-            CS_ERR_TIMEOUT);
-  ASSERT_EQ(client.Send("first"), CS_OK);
-  inside.Wait();
-  FillWithOwn(&client);
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_ERR_TIMEOUT)
-      << "somebody is inside";
-  go_on.Signal();
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
-  EXPECT_EQ(client.Dispatch(), CS_OK);  // then no callback is left to run
-  EXPECT_EQ(cpg_finalize(client.handle), CS_OK);
-}
-
-// It has the handle: whoever else is inside can do nothing for it.
-TEST(RoomTest, CallbackIsTheOnlyReaderWhoeverElseIsInside) {
-  Client client;
-  client.Enter("self-callback");
-  bool first = true;
-  cs_error_t error = CS_OK;
-  client.on_message = [&](void*, std::size_t) {
-    if (!std::exchange(first, false)) return;
-    FillWithOwn(&client);
-    error = cpg_zcb_wait(client.handle, 0, -1);
-  };
-  const auto dispatch = [&] {
-    EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
-  };
-  {
-    WatchedThread one(dispatch);
-    WatchedThread another(dispatch);
-    one.WaitUntilAsleep();
-    another.WaitUntilAsleep();
-    EXPECT_EQ(cpg_zcb_dispatch_timed(client.handle, CS_DISPATCH_ONE, 0),
-              CS_ERR_TIMEOUT);
-    ASSERT_EQ(client.Send("x"), CS_OK);
-  }
-  EXPECT_EQ(error, CS_ERR_BUSY);
-}
-
-// Who sleeps is not told that it is the last one that has not read: there is no
-// room.
-TEST(RoomTest, WhoComesToWaitForItselfIsToldToDispatch) {
-  LateReader reader("comes-to-it", kAll);
-  Gate full;
-  WatchedThread waiter([&] {
-    Client client;
-    client.Enter("comes-to-it");
-    reader.GoAndWait();
-    EXPECT_EQ(client.Send("the reader is one behind"), CS_OK);
-    EXPECT_EQ(client.Dispatch(), CS_OK);
-    while (client.Send("x") == CS_OK) {
-    }
-    // Joins go where messages do not.
-    const StoppedMembers more("comes-to-it", 5);
-    full.Signal();
-    EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_ERR_BUSY);
-  });
-  full.Wait();
-  waiter.WaitUntilAsleep();
-  reader.GoAndWait();
-  waiter.Join();
-}
-
-TEST(RoomTest, WithAnotherThreadThatDispatchesTheHandleOneMayWait) {
-  Client client;
-  client.Enter("self-threads");
-  while (client.Send("x") == CS_OK) {
-  }
-  std::thread reader([&] {
-    // One first, so that it is the reader; the ring stays nearly full.
-    EXPECT_EQ(client.Dispatch(CS_DISPATCH_ONE), CS_OK);
-    while (client.Send("x") == CS_OK) {
-    }
-  });
-  reader.join();
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, 0), CS_ERR_TIMEOUT);
-  std::thread again([&] { EXPECT_EQ(client.Dispatch(), CS_OK); });
-  EXPECT_EQ(cpg_zcb_wait(client.handle, 0, -1), CS_OK);
-  again.join();
 }
 
 TEST(RoomTest, WaitEndsInTimeOrWhenTheSlowestReads) {
@@ -451,25 +325,11 @@ TEST(RoomTest, TimedSendThatGivesUpHasSentNothingAndKeepsTheBuffer) {
   EXPECT_EQ(client.messages.size(), before);
 }
 
-// From now on this process has no membarrier(2).
-bool DenyMembarrier() {
-  sock_filter code[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog program{sizeof(code) / sizeof(code[0]), code};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
-         syscall(SYS_membarrier, 0, 0, 0) == -1 && errno == ENOSYS;
-}
-
 TEST(RoomTest, WithoutMembarrierAWaitLooksAgainAndTheDescriptorStaysReadable) {
   LateReader reader("no-membarrier", kAll);
   Gate full;
   ChildProcess sender([&] {
-    EXPECT_TRUE(DenyMembarrier());
+    EXPECT_TRUE(zcb::testing::RefuseCalls({{SYS_membarrier, ENOSYS}}));
     Client client;
     const int fd = SendFd(client);
     client.Enter("no-membarrier");

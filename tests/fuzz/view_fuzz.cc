@@ -44,7 +44,8 @@ void Step(FakeGroup& fake, FuzzMemory& memory, FuzzInput& input,
       break;
     case 4: {
       std::array<ipc::MemberAddress, 3> members;
-      ZCB_FUZZ_CHECK(ipc::ReadFirstMembersAt(group, ipc::kNow, members) <= 3);
+      const auto position = input.Take<std::uint64_t>();
+      ZCB_FUZZ_CHECK(ipc::ReadFirstMembersAt(group, position, members) <= 3);
       break;
     }
     case 5: {
