@@ -206,7 +206,8 @@ TEST(MessageTest, ForeignInnerAndFreedBuffersAreRefused) {
 TEST(MessageTest, HeaderOfABufferIsNoBuffer) {
   Client client(CPG_MODEL_ZCB);
   client.Enter("headers");
-  for (const std::size_t bytes : {4032, 16 << 10, 64 << 10, 1 << 20, 4 << 20}) {
+  for (const std::size_t bytes :
+       {4032U, 16U << 10, 64U << 10, 1U << 20, 4U << 20}) {
     void* buffer = nullptr;
     ASSERT_EQ(cpg_zcb_alloc(client.handle, bytes, &buffer), CS_OK) << bytes;
     void* const header = static_cast<char*>(buffer) - 64;

@@ -364,7 +364,7 @@ TEST(RaisedPrivilegesTest, ASetIdProgramIgnoresTheEnvironment) {
     EXPECT_EQ(RunProgram(0, {name}), CS_ERR_INVALID_PARAM) << name;
     all.push_back(name);
   }
-  for (const mode_t bit : {S_ISUID, S_ISGID}) {
+  for (const mode_t bit : {mode_t{S_ISUID}, mode_t{S_ISGID}}) {
     const int raised = RunProgram(bit, all);
     if (raised == kNotRaised) GTEST_SKIP() << "set-ID bits have no effect here";
     EXPECT_EQ(raised, CS_OK) << (bit == S_ISUID ? "user" : "group");

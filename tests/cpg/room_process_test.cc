@@ -179,7 +179,8 @@ TEST(RoomTest, TimedSendOfNothingEndsInTimeWhereMemoryIsFull) {
   Client client;
   client.Enter("memory-nothing");
   std::vector<void*> buffers;
-  for (const std::size_t bytes : {8 << 20, 1 << 20, 32 << 10, 1 << 10, 1}) {
+  for (const std::size_t bytes :
+       {8U << 20, 1U << 20, 32U << 10, 1U << 10, 1U}) {
     for (void* buffer : TakeAllMemory(client, bytes)) buffers.push_back(buffer);
   }
   char nothing = 0;
