@@ -138,9 +138,17 @@ std::uint64_t KeepTable::ByteLimit() {
 
 // --- keep --------------------------------------------------------------------
 
+namespace {
+
+constexpr Failure kEvicted{Status::kLibrary,
+                           "evicted: it may be another message by now"};
+
+}  // namespace
+
 Outcome KeepTable::Keep(alloc::Allocator* allocator,
                         const BegunMessage& message) {
   const auto place = allocator->Locate(message.buffer);
+  if (!place && !StillGates(message)) return kEvicted;  // it is gone for good
   if (!place) return {Status::kInvalidParam, "no buffer starts there"};
   std::uint32_t index = 0;
   {
@@ -182,7 +190,7 @@ Outcome KeepTable::Keep(alloc::Allocator* allocator,
   }
   if (!StillGates(message)) {
     DropRecord(allocator, index);
-    return {Status::kLibrary, "evicted: it may be another message by now"};
+    return kEvicted;
   }
   if (region_->IsDamaged()) {
     DropRecord(allocator, index);

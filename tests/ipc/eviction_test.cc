@@ -263,6 +263,9 @@ TEST_F(EvictionTest, NothingIsKeptThroughAnEvictedReader) {
   EXPECT_EQ(attachment_->Keep(read).status(), Status::kLibrary);
   EvictWithoutRecord(1);
   EXPECT_EQ(attachment_->Keep(open).status(), Status::kLibrary);
+  BegunMessage gone = open;  // as if its slab had been dissolved since
+  gone.buffer = alloc::BufferRef(open.buffer.line() + 1);
+  EXPECT_EQ(attachment_->Keep(gone).status(), Status::kLibrary);
   EXPECT_EQ(attachment_->ReadStats().kept_messages, 0U);
   laggard->Done();
   ReadAll(*sender.member);
