@@ -30,7 +30,7 @@ const std::vector<Knob>& MadeUpKnobs() {
 class MadeUpMachine {
  public:
   explicit MadeUpMachine(unsigned seed, double noise = 0)
-      : random_(seed), noise_(0, noise), noise_share_(noise) {}
+      : random_(seed), noise_(0, 1), noise_share_(noise) {}
 
   std::map<std::pair<std::string, std::string>, double> factors;
   std::string impossible;    // a variable whose values cannot be had
@@ -53,7 +53,7 @@ class MadeUpMachine {
       return found != setting.end() && found->second == value;
     };
     if (is("A", "4") && is("B", "z")) cost *= together;
-    if (noise_share_ > 0) cost *= std::exp(noise_(random_));
+    if (noise_share_ > 0) cost *= std::exp(noise_share_ * noise_(random_));
     return {cost, {}};
   }
 
