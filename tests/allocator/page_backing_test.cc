@@ -61,6 +61,7 @@ TEST(PageBackingTest, UnitsAreCommittedOneByOneAndGivenBack) {
 // A file system, or a sandbox, that gives no pages for whatever reason: a lack
 // of memory, and no damage. All but a descriptor that is not ours any more.
 TEST(PageBackingTest, PagesThatAreRefusedAreALackOfMemory) {
+  constexpr int kNotHere = 77;
   struct Case {
     int error;
     Status status;
@@ -74,15 +75,17 @@ TEST(PageBackingTest, PagesThatAreRefusedAreALackOfMemory) {
     zcb::testing::ChildProcess child([&] {
       const TempDirectory directory;
       const std::shared_ptr<Region> region = MustOpen(directory.Options());
-      if (region == nullptr ||
-          !zcb::testing::RefuseCalls(
+      if (region == nullptr) return 1;
+      if (!zcb::testing::RefuseCalls(
               {{SYS_madvise, EINVAL}, {SYS_fallocate, one.error}})) {
-        return 1;
+        return kNotHere;
       }
       if (region->CommitUnits(2, 1).status() != one.status) return 2;
       return region->IsDamaged() == one.is_damaged ? 0 : 3;
     });
-    EXPECT_EQ(child.Join(), 0) << strerror(one.error);
+    const int code = child.Join();
+    if (code == kNotHere) GTEST_SKIP() << "no system call can be refused";
+    EXPECT_EQ(code, 0) << strerror(one.error);
   }
 }
 
