@@ -15,6 +15,20 @@
 namespace zcb::cpg {
 namespace {
 
+// CS_OK: look again; else what the call that waits returns.
+cs_error_t WaitForEvent(Handle* handle, ipc::Deadline deadline) {
+  switch (handle->WaitForEvent(deadline)) {
+    case Handle::Waited::kLookAgain:
+      return CS_OK;
+    case Handle::Waited::kTimeout:
+      return CS_ERR_TIMEOUT;
+    case Handle::Waited::kClosing:
+    case Handle::Waited::kInherited:
+      break;
+  }
+  return CS_ERR_BAD_HANDLE;
+}
+
 // The call may be one inside a callback of another one.
 // `may_wait_less`: see below.
 cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
@@ -53,14 +67,8 @@ cs_error_t Dispatch(DispatchCall* call, cs_dispatch_flags_t how,
       return handle->closing() ? CS_ERR_BAD_HANDLE : CS_OK;
     }
     waited = true;
-    switch (handle->WaitForEvent(deadline)) {
-      case Handle::Waited::kLookAgain:
-        break;
-      case Handle::Waited::kClosing:
-      case Handle::Waited::kInherited:
-        return CS_ERR_BAD_HANDLE;
-      case Handle::Waited::kTimeout:
-        return CS_ERR_TIMEOUT;
+    if (const cs_error_t end = WaitForEvent(handle, deadline); end != CS_OK) {
+      return end;
     }
   }
 }
@@ -84,6 +92,7 @@ using zcb::cpg::GuardedIn;
 using zcb::cpg::Handle;
 using zcb::cpg::Model;
 using zcb::cpg::Stay;
+using zcb::cpg::WaitForEvent;
 using zcb::ipc::Deadline;
 
 extern "C" {
@@ -146,15 +155,8 @@ cs_error_t cpg_zcb_next_timed(cpg_handle_t handle,
       if (found.closing()) return CS_ERR_BAD_HANDLE;
       const cs_error_t error = found.PullNext(message);
       if (error != CS_ERR_TRY_AGAIN) return error;
-      switch (found.WaitForEvent(deadline)) {
-        case Handle::Waited::kLookAgain:
-          break;
-        case Handle::Waited::kClosing:
-        case Handle::Waited::kInherited:
-          return CS_ERR_BAD_HANDLE;
-        case Handle::Waited::kTimeout:
-          return CS_ERR_TIMEOUT;
-      }
+      const cs_error_t end = WaitForEvent(&found, deadline);
+      if (end != CS_OK) return end;
     }
   });
 }
