@@ -107,52 +107,33 @@ const std::vector<Way>& Ways() {
 template <typename Add>
 void AddCopies(const Add& add, const Way& way) {
   const cs_error_t no_room = way.waits ? CS_ERR_TIMEOUT : CS_ERR_TRY_AGAIN;
-  const auto join_and_fill = [way](cpg_handle_t handle) {
-    MustBeOk(Join(handle));
-    MustBeOk(DispatchAll(handle));
-    FillRegion(handle);
-    return way.send(handle);
+  // What a member that has read all sends, once something is in its way.
+  const auto send_after = [way](void (*spoil)(cpg_handle_t)) {
+    return [way, spoil](cpg_handle_t handle) {
+      MustBeOk(Join(handle));
+      MustBeOk(DispatchAll(handle));
+      spoil(handle);
+      return way.send(handle);
+    };
   };
-  add(no_room, "RegionIsFull", join_and_fill);
+  add(no_room, "RegionIsFull", send_after(FillRegion));
   if (way.waits) {
     add(CS_ERR_BUSY, "SenderHasNotReadWhatFillsTheRegion",
-        [way](cpg_handle_t handle) {
-          MustBeOk(Join(handle));
-          MustBeOk(DispatchAll(handle));
+        send_after([](cpg_handle_t handle) {
           MustBeOk(Send(handle));
           FillRegion(handle);
-          return way.send(handle);
-        });
+        }));
   }
-  add(no_room, "QuotaIsUsedUp", join_and_fill,
+  add(no_room, "QuotaIsUsedUp", send_after(FillRegion),
       [] { Must(setenv("ZCB_QUOTA_BYTES", "2m", 1) == 0); });
-  add(
-      no_room, "FileSystemIsFull",
-      [way](cpg_handle_t handle) {
-        MustBeOk(Join(handle));
-        MustBeOk(DispatchAll(handle));
+  add(no_room, "FileSystemIsFull", send_after([](cpg_handle_t handle) {
         FillFileSystem();
         FillRegion(handle);  // with what it had already
-        return way.send(handle);
-      },
+      }),
       [] { UseSmallFileSystem("8m"); });
-  add(
-      no_room, "NotInOnePiece",
-      [way](cpg_handle_t handle) {
-        MustBeOk(Join(handle));
-        MustBeOk(DispatchAll(handle));
-        CutRegionToPieces(handle);
-        return way.send(handle);
-      },
+  add(no_room, "NotInOnePiece", send_after(CutRegionToPieces),
       [] { g_length = kMoreThanAPiece; });
-  add(
-      CS_ERR_LIBRARY, "TablesAreDamaged",
-      [way](cpg_handle_t handle) {
-        MustBeOk(Join(handle));
-        MustBeOk(DispatchAll(handle));
-        DamageTables(handle);
-        return way.send(handle);
-      },
+  add(CS_ERR_LIBRARY, "TablesAreDamaged", send_after(DamageTables),
       [] { g_length = std::size_t{1} << 20; });
 }
 
